@@ -1,5 +1,5 @@
-//! The key file of the embedded platform or of a bucket: its creation after a loss, its rotation, and the
-//! removal of its former root keys.
+//! The key file of the embedded platform or of a bucket: its creation after a loss, its
+//! rotation, and the removal of its former root keys.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -53,6 +53,9 @@ struct Changed {
     key_id: String,
     /// Its keys that only open.
     former_key_ids: Vec<String>,
+    /// Whether machines have copies of the file.
+    #[serde(skip)]
+    is_copied: bool,
 }
 
 impl Report for Changed {
@@ -61,10 +64,21 @@ impl Report for Changed {
             key_file,
             key_id,
             former_key_ids,
+            is_copied,
         } = self;
         let mut text = format!("Changed the key file {key_file}.\n\n  main key    {key_id}");
         for id in former_key_ids {
             let _ = write!(text, "\n  opens only  {id}");
+        }
+        if *is_copied && !former_key_ids.is_empty() {
+            text.push_str(
+                "\n\nBack up the file now, and copy it to every other machine. Add the main key to \
+                 allowed_key_ids and PLANTON_ALLOWED_KEY_IDS. Nothing is encrypted under the new \
+                 root key before the next step: run terraform-provider-planton rewrap for every \
+                 organization that uses the file. From then on, a machine with the former file \
+                 opens and writes nothing.",
+            );
+            return text;
         }
         text.push_str(
             "\n\nBack up the file now: values that are written from now on open with its new root \
@@ -90,7 +104,9 @@ pub(super) fn run(key_file: KeyFile) -> ExitCode {
     operator::run_alone(form, false, async move {
         let environment = Environment::of_process();
         let organization = provider::organization_of(&environment)?;
-        let path = match provider::key_place(&environment)? {
+        let place = provider::key_place(&environment)?;
+        let is_copied = matches!(place, KeyPlace::File(_));
+        let path = match place {
             KeyPlace::File(path) => path,
             KeyPlace::Service => return Err(no_key_file()),
             KeyPlace::Embedded(directory) => {
@@ -104,7 +120,7 @@ pub(super) fn run(key_file: KeyFile) -> ExitCode {
             What::Rotate(_) => rotate(&path)?,
             What::Create(_) => create(&path)?,
         };
-        Ok(changed(&file, &organization))
+        Ok(changed(&file, &organization, is_copied))
     })
 }
 
@@ -126,12 +142,13 @@ fn create(path: &Path) -> Result<LocalKeyFile, Failure> {
     LocalKeyFile::create(path).map_err(|error| OperationError::Kek(error).into())
 }
 
-fn changed(file: &LocalKeyFile, organization: &Slug) -> Changed {
+fn changed(file: &LocalKeyFile, organization: &Slug, is_copied: bool) -> Changed {
     let id = |root| pin_of(LocalKek::new(root, organization).id());
     Changed {
         key_file: file.path().display().to_string(),
         key_id: id(file.root_key()),
         former_key_ids: file.former_root_keys().iter().map(id).collect(),
+        is_copied,
     }
 }
 

@@ -47,9 +47,12 @@ pub(super) async fn configure(
         Choice::OpenBao => openbao::open(config, environment, &organization, diagnostics)?,
         Choice::Bucket => {
             let block = config.attribute(bucket::BUCKET);
-            let BucketPlatform { platform, bucket } =
-                bucket::open(block, environment, &organization, &pins, caller)?;
-            opened_bucket = Some(bucket);
+            let BucketPlatform {
+                platform,
+                bucket,
+                key_file,
+            } = bucket::open(block, environment, &organization, &pins, caller)?;
+            opened_bucket = Some((bucket, key_file));
             platform
         }
         Choice::Embedded(directory) => embedded(&directory, &organization).await?,
@@ -86,7 +89,7 @@ pub(super) async fn configure(
         .with_pins(pins);
     let configured = Configured::new(organization, default_environment, default_labels);
     Ok(match opened_bucket {
-        Some(bucket) => configured.on_bucket(bucket),
+        Some((bucket, key_file)) => configured.on_bucket(bucket, key_file),
         None => configured,
     })
 }

@@ -70,6 +70,13 @@ impl Environment {
         all.map(|(name, _)| name.as_str()).collect()
     }
 
+    /// Returns the variable by which an automated run shows itself. Its machine is often
+    /// deleted after it.
+    pub(crate) fn automation(&self) -> Option<&'static str> {
+        let is_set = |name: &&&str| self.os(name).is_some_and(|value| value != "false");
+        AUTOMATION.iter().find(is_set).copied()
+    }
+
     /// Returns the first of these variables that is set and UTF-8.
     pub(crate) fn first(&self, names: &[&str]) -> Option<String> {
         names
@@ -78,13 +85,18 @@ impl Environment {
     }
 }
 
+/// Variables of automated runs: of Terraform's own convention
+/// (<https://developer.hashicorp.com/terraform/cli/config/environment-variables#tf_in_automation>),
+/// of HCP Terraform, and of most CI systems
+/// (<https://docs.github.com/en/actions/reference/workflows-and-actions/variables>).
+const AUTOMATION: [&str; 3] = ["TF_IN_AUTOMATION", "TFC_RUN_ID", "CI"];
+
 /// Returns true for variables that the provider reads.
 fn is_read(name: &str) -> bool {
     ["PLANTON_", "BAO_"]
         .iter()
         .any(|prefix| name.starts_with(prefix))
         || [
-            "TF_IN_AUTOMATION",
             "TF_WORKSPACE",
             "TF_DATA_DIR",
             "HOME",
@@ -92,6 +104,7 @@ fn is_read(name: &str) -> bool {
             "LOCALAPPDATA",
         ]
         .contains(&name)
+        || AUTOMATION.contains(&name)
 }
 
 /// Checks the known part of the block.

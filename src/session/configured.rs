@@ -2,6 +2,7 @@
 //! under it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -30,6 +31,8 @@ pub(crate) struct Configured {
     told: Mutex<BTreeSet<(&'static str, RunId, bool)>>,
     /// The bucket that is the platform.
     bucket: Option<Bucket>,
+    /// The key file of an organization in a bucket.
+    key_file: Option<PathBuf>,
     /// Whether the advice about the bucket was given.
     is_advised: AtomicBool,
 }
@@ -56,20 +59,22 @@ impl Configured {
             by_default: Mutex::default(),
             told: Mutex::default(),
             bucket: None,
+            key_file: None,
             is_advised: AtomicBool::new(false),
         }
     }
 
-    /// Notes that the platform is `bucket`.
+    /// Notes that the platform is `bucket`, and the file that has the organization's key.
     #[must_use]
-    pub(crate) fn on_bucket(self, bucket: Bucket) -> Self {
+    pub(crate) fn on_bucket(self, bucket: Bucket, key_file: Option<PathBuf>) -> Self {
         Self {
             bucket: Some(bucket),
+            key_file,
             ..self
         }
     }
 
-    /// Returns warnings about properties of the bucket, once, if this process has created the
+    /// Returns warnings about properties of the bucket and about a new key file, once, if this process has created the
     /// organization in it: a later run would only repeat them.
     pub(crate) async fn advice_at_first_use(&self) -> Vec<Diagnostic> {
         let Some(bucket) = self.bucket.as_ref().filter(|_| self.organization.is_new()) else {
@@ -80,7 +85,8 @@ impl Configured {
         }
         let advice = bucket.advice().await.into_iter();
         let warnings = advice.map(|one| Diagnostic::warning(one.summary, one.detail));
-        warnings.collect()
+        let of_file = self.key_file.as_deref().map(back_up);
+        of_file.into_iter().chain(warnings).collect()
     }
 
     /// Shares the removals that follow responses with the other configurations of this
@@ -209,6 +215,19 @@ fn not_declared(backend: &Slug) -> Diagnostic {
              that Terraform creates it first. If another alias of the provider declares it, this \
              warning remains.",
             backend.as_str()
+        ),
+    )
+}
+
+fn back_up(key_file: &Path) -> Diagnostic {
+    Diagnostic::warning(
+        "Key File Not Backed Up",
+        format!(
+            "The organization was created with the key in the file {}. Nothing else opens its \
+             secrets: without the file they are lost, although the bucket still has them.\n\nBack \
+             up the file now, in a place that is not this machine. Every other machine needs a \
+             copy, with mode 0600.",
+            key_file.display()
         ),
     )
 }

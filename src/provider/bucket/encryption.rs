@@ -4,7 +4,7 @@
 //! The blocks are those of `planton_secret_backend`, except that the parts of a credential are
 //! sensitive arguments: no state contains a provider block.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::super::settings::{Environment, invalid_path};
 use super::{BUCKET, sensitive};
@@ -104,8 +104,9 @@ pub(super) fn attribute() -> Attribute {
     let file = Attribute::object(
         KEY_FILE,
         [Attribute::string("path").required().describe(
-            "Path of the key file. The first use of the organization creates it, except in an \
-             automation. Every other machine needs a copy.",
+            "Absolute path of the key file. The first use of the organization creates it, except \
+             in automation (`TF_IN_AUTOMATION`, `CI` or `TFC_RUN_ID` is set) or with \
+             `allowed_key_ids`. Back it up. Every other machine needs a copy.",
         )],
     )
     .optional()
@@ -191,6 +192,9 @@ fn read_variable(text: &str) -> Result<OrganizationKey, Diagnostic> {
             let what = format!("The environment variable {VARIABLE}");
             invalid_path(&what, &error, path_of(KEY_FILE).then("path"))
         })?;
+        if !Path::new(path).is_absolute() {
+            return Err(invalid(NOT_ABSOLUTE));
+        }
         return Ok(OrganizationKey::File(PathBuf::from(path)));
     }
     let (rest, mac_key_name) = without_mac_key(text);
@@ -223,6 +227,9 @@ fn without_mac_key(text: &str) -> (String, Option<String>) {
     (format!("{kind}:{}", rest.join(",")), mac_key_name)
 }
 
+const NOT_ABSOLUTE: &str = "The path of a key file is absolute. A relative one would name another \
+                            file in each working directory, and often one in a Git repository.";
+
 /// Checks the known part of the block.
 pub(super) fn validate(
     encryption: &Value,
@@ -252,8 +259,16 @@ pub(super) fn validate(
         );
     }
     let path = encryption.attribute(KEY_FILE).attribute("path");
-    if let Some(Err(error)) = path.as_str().map(check_path) {
-        diagnostics.push(invalid_path("path", &error, path_of(KEY_FILE).then("path")));
+    if let Some(text) = path.as_str() {
+        let at = path_of(KEY_FILE).then("path");
+        match check_path(text) {
+            Err(error) => diagnostics.push(invalid_path("path", &error, at)),
+            Ok(_) if Path::new(text).is_absolute() => {}
+            Ok(_) => diagnostics.push(
+                Diagnostic::error("Key File Path Not Absolute", format!("{NOT_ABSOLUTE}\n\nSet path to an absolute path, such as \"${{pathexpand(\"~/.config/planton/acme.key\")}}\"."))
+                    .at(at),
+            ),
+        }
     }
     for of in key_types() {
         let block = encryption.attribute(of.name);

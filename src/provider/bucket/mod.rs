@@ -4,16 +4,15 @@ mod block;
 mod encryption;
 mod key_file;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::settings::Environment;
-use crate::diagnostics::explain;
 use encryption::{OrganizationKey, ServiceKey, key_of};
 use key_file::{Creation, KeyFileKek};
 use planton_core::kek::{KekPins, ProvisionKek, ServiceKek};
 use planton_core::names::Slug;
-use planton_core::operations::{ConnectKek as _, KeyEncryptionKey, OperationError, Platform};
+use planton_core::operations::{ConnectKek as _, KeyEncryptionKey, Platform};
 use planton_plugin::{Attribute, AttributePath, Diagnostic, Diagnostics, PathStep, Value};
 use planton_vendors::bucket::{Bucket, BucketCatalog, BucketProblem, BucketStore};
 use planton_vendors::http::HttpSettings;
@@ -42,6 +41,8 @@ pub(crate) enum Caller {
 pub(super) struct BucketPlatform {
     pub(super) platform: Platform,
     pub(super) bucket: Bucket,
+    /// The key file that has the organization's key.
+    pub(super) key_file: Option<PathBuf>,
 }
 
 /// Returns the attribute `bucket`.
@@ -77,13 +78,18 @@ pub(super) fn open(
     let key = encryption::read(block, environment)?;
     let bucket = Bucket::open(&settings, HttpSettings::default());
     let bucket = bucket.map_err(|problem| unusable(&problem))?;
+    let mut key_file = None;
     let Keys {
         kek,
         mac_kek,
         former_keks,
     } = match key {
         OrganizationKey::Service(key) => of_service(key, pins, caller)?,
-        OrganizationKey::File(path) => of_file(path, environment, organization)?,
+        OrganizationKey::File(path) => {
+            let keys = of_file(&path, environment, organization, pins);
+            key_file = Some(path);
+            keys
+        }
     };
     let platform = Platform {
         catalog: Arc::new(BucketCatalog::new(&bucket, organization.clone())),
@@ -94,7 +100,11 @@ pub(super) fn open(
         store: Arc::new(BucketStore::new(&bucket, organization.clone())),
         connector: Arc::new(Connector::default()),
     };
-    Ok(BucketPlatform { platform, bucket })
+    Ok(BucketPlatform {
+        platform,
+        bucket,
+        key_file,
+    })
 }
 
 /// Returns the key file that the environment variables name; `None` for a key in a service.
@@ -134,28 +144,22 @@ fn of_service(key: ServiceKey, pins: &KekPins, caller: Caller) -> Result<Keys, D
     })
 }
 
-fn of_file(
-    path: PathBuf,
-    environment: &Environment,
-    organization: &Slug,
-) -> Result<Keys, Diagnostic> {
-    let creation = match environment.os("TF_IN_AUTOMATION") {
-        Some(_) => Creation::RefusedInAutomation,
-        None => Creation::Allowed,
+fn of_file(path: &Path, environment: &Environment, organization: &Slug, pins: &KekPins) -> Keys {
+    let creation = match (environment.automation(), &pins.allowed_key_ids) {
+        (Some(variable), _) => Creation::RefusedInAutomation(variable),
+        (None, Some(_)) => Creation::RefusedByPins,
+        (None, None) => Creation::Allowed,
     };
-    let opened = KeyFileKek::open(&path, organization, creation);
-    let kek = opened.map_err(|error| {
-        explain(&OperationError::Kek(error)).at(encryption::path_of("key_file").then("path"))
-    })?;
-    let former_keks = kek.former();
+    let kek = KeyFileKek::open(path, organization, creation);
+    let former_keks = kek.all();
     let kek: Arc<dyn ProvisionKek> = Arc::new(kek);
-    Ok(Keys {
+    Keys {
         // Anybody who can use a key of the file can use any, so a second key protects
         // nothing.
         mac_kek: Arc::clone(&kek),
         kek,
         former_keks,
-    })
+    }
 }
 
 /// Requires the fingerprint where whoever may encrypt could make a MAC key of their own: they

@@ -114,6 +114,14 @@ fn mistakes_name_the_arguments_of_the_provider_block_and_quote_no_value() {
             block("s3://example", "key_file", object(&[("path", "~/hunter2")])),
             "bucket.encryption.key_file.path",
         ),
+        (
+            block(
+                "s3://example",
+                "key_file",
+                object(&[("path", "relative/hunter2")]),
+            ),
+            "bucket.encryption.key_file.path",
+        ),
     ] {
         let found = mistakes(&block);
         assert_eq!(found.len(), 1, "{found:?}");
@@ -136,7 +144,7 @@ fn mistakes_name_the_arguments_of_the_provider_block_and_quote_no_value() {
 fn exactly_one_key_is_named() {
     let both = Value::object([
         ("aws_kms", object(&[("key_id", ARN)])),
-        ("key_file", object(&[("path", "key")])),
+        ("key_file", object(&[("path", "/key")])),
     ]);
     let block_of = |encryption| object(&[("url", "s3://example")]).with("encryption", encryption);
     assert_eq!(paths(&block_of(both)), ["bucket.encryption.key_file"]);
@@ -221,6 +229,7 @@ fn variables_set_what_the_block_omits() {
         "aws_kms:key_id=a,mac_key_name=hunter2",
         "aws_kms:key_id=a,secret_access_key_wo=hunter2",
         "aws_kms:region=eu-central-1",
+        "key_file:relative/hunter2",
     ] {
         let refused = with(wrong).unwrap_err();
         assert_eq!(refused.summary, "Invalid Key Variable", "{wrong}");
@@ -243,11 +252,22 @@ fn a_variable_without_the_url_is_incomplete_and_not_another_platform() {
 
 mod key_file {
     use super::super::key_file::{Creation, KeyFileKek};
-    use planton_core::kek::{KekErrorKind, KeyEncryptionKey as _, ProvisionKek as _};
+    use crate::provider::Environment;
+    use planton_core::kek::{KekErrorKind, KeyEncryptionKey as _, ProvisionKek as _, WrapNames};
+    use planton_envelope::{DataKey, WrapBinding};
+    use planton_vendors::embedded::LocalKeyFile;
     use std::path::Path;
 
     fn open(path: &Path, creation: Creation) -> KeyFileKek {
-        KeyFileKek::open(path, &"acme".parse().unwrap(), creation).unwrap()
+        KeyFileKek::open(path, &"acme".parse().unwrap(), creation)
+    }
+
+    /// Does what first use does.
+    async fn created(path: &Path) -> KeyFileKek {
+        let kek = open(path, Creation::Allowed);
+        kek.resolve().await.unwrap();
+        kek.generate().await.unwrap();
+        kek
     }
 
     #[tokio::test]
@@ -255,43 +275,98 @@ mod key_file {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("key");
         let first = open(&path, Creation::Allowed);
-        assert!(!path.exists());
         first.resolve().await.unwrap();
-        let again = open(&path, Creation::RefusedInAutomation);
+        assert!(!path.exists(), "before everything else was checked");
+        first.generate().await.unwrap();
+        let again = open(&path, Creation::RefusedInAutomation("CI"));
         assert_eq!(again.id(), first.id());
         again.resolve().await.unwrap();
         again.expect_recorded(first.id()).unwrap();
     }
 
     #[tokio::test]
-    async fn an_automation_creates_no_file() {
+    async fn no_file_is_created_in_automation_or_beside_pinned_keys() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("key");
-        let refused = open(&path, Creation::RefusedInAutomation).resolve().await;
-        let refused = refused.unwrap_err();
-        assert_eq!(refused.kind(), KekErrorKind::NotFound);
-        assert!(refused.remedy().unwrap().contains("platform init"));
+        for (creation, said) in [
+            (Creation::RefusedInAutomation("CI"), "platform init"),
+            (Creation::RefusedByPins, "allowed_key_ids"),
+        ] {
+            let refused = open(&path, creation).resolve().await.unwrap_err();
+            assert_eq!(refused.kind(), KekErrorKind::NotFound);
+            assert!(refused.remedy().unwrap().contains(said));
+        }
         assert!(!path.exists());
     }
 
+    #[test]
+    fn automation_shows_by_three_variables() {
+        let of = |name, value: &str| Environment::of([(name, value)]).automation();
+        for name in ["TF_IN_AUTOMATION", "TFC_RUN_ID", "CI"] {
+            assert_eq!(of(name, "true"), Some(name));
+            assert_eq!(of(name, ""), None);
+        }
+        assert_eq!(of("CI", "false"), None);
+        assert_eq!(of("HOME", "/root"), None);
+    }
+
     #[tokio::test]
-    async fn a_machine_without_the_file_is_told_to_copy_it_and_creates_none() {
+    async fn a_machine_without_the_file_refreshes_and_is_told_to_copy_it() {
         let folder = tempfile::tempdir().unwrap();
-        let first = open(&folder.path().join("first"), Creation::Allowed);
-        first.resolve().await.unwrap();
+        let first = created(&folder.path().join("first")).await;
         let path = folder.path().join("second");
         let second = open(&path, Creation::Allowed);
-        let refused = second.expect_recorded(first.id()).unwrap_err();
-        assert_eq!(refused.kind(), KekErrorKind::NotFound);
-        assert!(refused.remedy().unwrap().contains("Copy the file"));
+        // A refresh reads the record, and needs no key.
+        second.expect_recorded(first.id()).unwrap();
+        assert_eq!(second.id(), first.id());
+        for refused in [
+            second.resolve().await.unwrap_err(),
+            second.describe().await.unwrap_err(),
+            second.resolve_newest().await.unwrap_err(),
+        ] {
+            assert_eq!(refused.kind(), KekErrorKind::NotFound);
+            assert!(refused.remedy().unwrap().contains("Copy the file"));
+        }
         assert!(!path.exists());
         // A file of its own is no better, and stays.
-        second.resolve().await.unwrap();
-        let refused = second.expect_recorded(first.id()).unwrap_err();
+        let own = created(&path).await;
+        let refused = own.expect_recorded(first.id()).unwrap_err();
         assert_eq!(refused.kind(), KekErrorKind::Misconfigured);
         std::fs::copy(folder.path().join("first"), &path).unwrap();
-        open(&path, Creation::Allowed)
-            .expect_recorded(first.id())
-            .unwrap();
+        second.describe().await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_file_that_cannot_be_used_stops_its_first_use_and_no_refresh() {
+        let folder = tempfile::tempdir().unwrap();
+        let first = created(&folder.path().join("first")).await;
+        let damaged = folder.path().join("damaged");
+        std::fs::write(&damaged, "no key").unwrap();
+        let kek = open(&damaged, Creation::Allowed);
+        kek.expect_recorded(first.id()).unwrap();
+        let refused = kek.describe().await.unwrap_err();
+        assert_eq!(refused.kind(), KekErrorKind::Misconfigured);
+    }
+
+    #[tokio::test]
+    async fn a_rotated_file_wraps_under_the_key_of_the_record_until_a_rewrap() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("key");
+        let recorded = created(&path).await.id().clone();
+        LocalKeyFile::rotate(&path).unwrap();
+        let apply = open(&path, Creation::Allowed);
+        apply.expect_recorded(&recorded).unwrap();
+        assert_eq!(apply.id(), &recorded);
+        let dek = DataKey::generate().unwrap();
+        let names = WrapNames::mac_key(&"acme".parse().unwrap());
+        let context = names.bound(WrapBinding::for_mac_key(uuid::Uuid::nil(), &recorded));
+        let wrapped = apply.wrap(&dek, context).await.unwrap();
+        // A copy from before the rotation opens it.
+        let keys = apply.all();
+        let former = keys.iter().find(|kek| kek.id() == &recorded).unwrap();
+        former.unwrap(&wrapped, context).await.unwrap();
+        apply.resolve_newest().await.unwrap();
+        assert_eq!(apply.id(), keys[0].id());
+        assert_ne!(apply.id(), &recorded);
     }
 }

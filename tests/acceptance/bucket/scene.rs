@@ -113,6 +113,10 @@ impl OnBucket {
 
     pub(super) fn workspace(&self, configuration: &str) -> Workspace {
         let mut workspace = Workspace::new(&terraform_1_11(), Path::new(PROVIDER)).unwrap();
+        // A CI system's machines create no key file.
+        for name in ["CI", "TF_IN_AUTOMATION", "TFC_RUN_ID"] {
+            workspace.env_remove(name);
+        }
         workspace.write("provider.tf", &self.provider("")).unwrap();
         workspace.write("main.tf", configuration).unwrap();
         for (name, value) in self.bucket.variables() {
@@ -169,6 +173,7 @@ impl OnBucket {
     pub(super) fn run(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Output {
         let mut command = Command::new(PROVIDER);
         command.args(arguments).env("PLANTON_ORG", ORGANIZATION);
+        command.env_remove("CI").env_remove("TFC_RUN_ID");
         command.env("PLANTON_BUCKET_URL", self.bucket.url(PREFIX));
         command.env("PLANTON_BUCKET_ENDPOINT", self.bucket.endpoint());
         let key = format!("key_file:{}", self.key_file().display());

@@ -126,6 +126,20 @@ pub const CONCURRENT_CALLS: usize = 8;
 /// <https://openbao.org/docs/configuration/listener/tcp/#max_request_json_strings>.
 pub const MAX_REWRAPS: usize = 100;
 
+/// Returns `error` once for each of `wraps`, for a key that cannot be used at all.
+#[must_use]
+pub fn failed_for_all(error: KekError, wraps: usize) -> Vec<Result<WrappedKey, KekError>> {
+    let remedy = error.remedy().unwrap_or_default().to_owned();
+    let (kind, operation, path) = (error.kind(), error.operation(), error.path().to_owned());
+    let copy = || KekError::new(kind, operation, path.as_str()).with_remedy(remedy.as_str());
+    let mut all: Vec<_> = (1..wraps).map(|_| Err(copy())).collect();
+    // One of them keeps the source.
+    if wraps > 0 {
+        all.insert(0, Err(error));
+    }
+    all
+}
+
 /// A wrap to be replaced by one under the newest version of the same key.
 #[derive(Clone, Copy, Debug)]
 pub struct Rewrap<'a> {
@@ -161,6 +175,26 @@ pub trait ProvisionKek: KeyEncryptionKey {
     ///
     /// By meaning; `Misconfigured` for a key that must not become that of an organization.
     async fn resolve(&self) -> Result<(), KekError> {
+        Ok(())
+    }
+
+    /// Creates a key that has to exist before the record can name it. Called by first use
+    /// alone, after [`resolve`](Self::resolve) and every check that may refuse.
+    ///
+    /// # Errors
+    ///
+    /// As [`provision`](Self::provision).
+    async fn generate(&self) -> Result<(), KekError> {
+        Ok(())
+    }
+
+    /// Moves to the newest key of the place that also has the recorded one, as after the
+    /// rotation of a key file. Only a rewrap calls it, which commits the new identifier.
+    ///
+    /// # Errors
+    ///
+    /// `Misconfigured` or `NotFound` if the place does not have the recorded key.
+    async fn resolve_newest(&self) -> Result<(), KekError> {
         Ok(())
     }
 

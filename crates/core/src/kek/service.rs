@@ -194,15 +194,7 @@ impl KeyEncryptionKey for ServiceKek {
     async fn rewrap(&self, wraps: &[Rewrap<'_>]) -> Vec<Result<WrappedKey, KekError>> {
         match self.current().await {
             Ok(kek) => kek.rewrap(wraps).await,
-            Err(error) => {
-                let (kind, operation) = (error.kind(), error.operation());
-                let path = error.path().to_owned();
-                let remedy = error.remedy().unwrap_or_default().to_owned();
-                let same = |_| {
-                    Err(KekError::new(kind, operation, path.as_str()).with_remedy(remedy.as_str()))
-                };
-                wraps.iter().map(same).collect()
-            }
+            Err(error) => super::failed_for_all(error, wraps.len()),
         }
     }
 

@@ -99,8 +99,10 @@ impl Organization {
                 if let Some(now) = self.expect_empty_catalog().await? {
                     return Ok(Err(Some(now)));
                 }
-                self.catalog.expect_usable().await?;
+                // The keys first: a probe writes, and a file that nothing uses would stay.
                 self.resolve_keys().await?;
+                self.catalog.expect_usable().await?;
+                self.platform.kek.generate().await?;
                 let record = self.new_record();
                 let written = self
                     .catalog

@@ -240,6 +240,11 @@ impl Organization {
         Ok(())
     }
 
+    /// Returns whether an escrow identity was given.
+    pub(super) fn has_rescue(&self) -> bool {
+        !self.rescue.is_empty()
+    }
+
     /// Returns the identifier of the main key, where the record has to keep it.
     pub(super) fn recorded_main_key(&self) -> Option<KekId> {
         let kek = &self.platform.kek;

@@ -40,6 +40,12 @@ impl Keys<'_> {
         interrupt: &Interrupt,
     ) -> Result<RewrappedRecords, OperationError> {
         let mut done = RewrappedRecords::default();
+        let platform = &self.organization.platform;
+        self.organization.existing().await?;
+        if !self.organization.has_rescue() {
+            platform.kek.resolve_newest().await?;
+            platform.mac_kek.resolve_newest().await?;
+        }
         self.rewrap_organization(&mut done, interrupt).await?;
         let held = self.hold_record().await?;
         let keyring = self

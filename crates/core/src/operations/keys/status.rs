@@ -67,7 +67,8 @@ impl Keys<'_> {
             true => main.clone(),
             false => described(platform.mac_kek.as_ref()).await?,
         };
-        let former = platform.former_keks.iter().map(|kek| kek.id().clone());
+        let former = platform.former_keks.iter().map(|kek| kek.id());
+        let former = former.filter(|id| **id != main.id).cloned().collect();
         Ok(OrganizationStatus {
             organization: record.organization.clone(),
             uuid: record.uuid,
@@ -75,7 +76,7 @@ impl Keys<'_> {
             fingerprint,
             main,
             mac,
-            former: former.collect(),
+            former,
             escrow: escrow_of(record),
         })
     }

@@ -147,6 +147,8 @@ async fn a_key_that_is_not_pinned_creates_no_organization() {
         ..KekPins::default()
     };
     let process = customers.process().with_pins(pins);
+    // Nor is the storage probed, which writes.
+    customers.world.catalog.refuse();
     let create = create_of("db", given("x"));
     let interrupt = Interrupt::default();
     let created = process.secrets().create(create, &interrupt);
