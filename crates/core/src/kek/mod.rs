@@ -23,7 +23,7 @@ pub use description::{KekSlot, KeyDescription, KeyRotation};
 pub use error::{KekError, KekErrorKind};
 pub use keyring::Keyring;
 pub use local::LocalKek;
-pub use pins::{InvalidFingerprint, KekPins, OrganizationFingerprint, pin_of};
+pub use pins::{InvalidFingerprint, KekPins, OrganizationFingerprint, pin_of, pins_version};
 pub use service::ServiceKek;
 
 /// A key encryption key.
