@@ -197,34 +197,35 @@ fn read_variable(text: &str) -> Result<OrganizationKey, Diagnostic> {
         }
         return Ok(OrganizationKey::File(PathBuf::from(path)));
     }
-    let (rest, mac_key_name) = without_mac_key(text);
+    let (rest, mac_key_name) = without_mac_key(text).map_err(invalid)?;
     let settings = key_argument::settings(&rest).map_err(|reason| invalid(&reason))?;
     let of = key_types().find(|known| known.name == settings.kind);
-    let of = of.ok_or_else(|| invalid("A key of that type opens nothing online."))?;
+    let of = of.ok_or_else(|| invalid("Keys of this type are for escrow only."))?;
     if mac_key_name.is_some() && !matches!(of.mac_key, MacKeyGuard::SecondKey(_)) {
         return Err(invalid("A key of that type takes no mac_key_name."));
     }
     let key = ServiceKey::new(of, settings, mac_key_name.as_deref());
+    if key.mac.as_ref() == Some(&key.main) {
+        return Err(invalid(
+            "mac_key_name names the main key. It protects the MAC key only if it is another one.",
+        ));
+    }
     Ok(OrganizationKey::Service(key))
 }
 
 /// Splits `mac_key_name=…` off the settings of a key.
-fn without_mac_key(text: &str) -> (String, Option<String>) {
+fn without_mac_key(text: &str) -> Result<(String, Option<String>), &'static str> {
     let Some((kind, settings)) = text.split_once(':') else {
-        return (text.to_owned(), None);
+        return Ok((text.to_owned(), None));
     };
-    let mut mac_key_name = None;
-    let rest: Vec<_> = settings
-        .split(',')
-        .filter(|part| {
-            let name = part.strip_prefix("mac_key_name=");
-            if let Some(name) = name {
-                mac_key_name = Some(name.to_owned());
-            }
-            name.is_none()
-        })
-        .collect();
-    (format!("{kind}:{}", rest.join(",")), mac_key_name)
+    let is_mac = |part: &&str| part.starts_with("mac_key_name=");
+    let (mac, rest): (Vec<_>, Vec<_>) = settings.split(',').partition(is_mac);
+    let mac_key_name = match mac.as_slice() {
+        [] => None,
+        [one] => one.strip_prefix("mac_key_name=").map(str::to_owned),
+        _ => return Err("The setting mac_key_name is given twice."),
+    };
+    Ok((format!("{kind}:{}", rest.join(",")), mac_key_name))
 }
 
 const NOT_ABSOLUTE: &str = "The path of a key file is absolute. A relative one would name another \
@@ -349,7 +350,7 @@ fn write_only(fields: &[Field], block: &Value) -> Value {
     }))
 }
 
-/// Returns the settings that are text, for a message. No part of a credential is among them.
+/// Returns the type and the name of a key, for a message.
 pub(super) fn key_of(settings: &KekSettings) -> String {
     let names = ["key_id", "key_name", "key_url"];
     let value = names

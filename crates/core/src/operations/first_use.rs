@@ -189,7 +189,7 @@ impl Organization {
                 });
             }
         }
-        Ok(())
+        Ok(self.expect_two_keys()?)
     }
 
     /// Returns true for a record with nothing but what [`new_record`](Self::new_record)

@@ -16,7 +16,7 @@ use crate::catalog::{
     Catalog, CatalogError, CatalogStore, Loaded, ORGANIZATION_RECORD, OrganizationRecord,
     OrganizationState, RecordKey,
 };
-use crate::kek::{ConnectKek, KekError, KekPins, KeyEncryptionKey, ProvisionKek};
+use crate::kek::{ConnectKek, KekError, KekErrorKind, KekPins, KeyEncryptionKey, ProvisionKek};
 use crate::names::Slug;
 use crate::store::{ConnectStore, SecretStore};
 use planton_envelope::{KekId, MacKey};
@@ -228,16 +228,42 @@ impl Organization {
             OrganizationState::Ready { mac_key } => mac_key.first().map(|wrap| &wrap.kek),
         };
         let main = record.main_key.as_ref().or(mac);
-        for (kek, id) in [(&self.platform.kek, main), (&self.platform.mac_kek, mac)] {
-            let Some(id) = id.filter(|_| kek.is_recorded()) else {
-                continue;
-            };
-            let expected = kek.expect_recorded(id);
-            if self.rescue.is_empty() {
-                expected?;
-            }
+        let (kek, mac_kek) = (&self.platform.kek, &self.platform.mac_kek);
+        let is_one = Arc::ptr_eq(kek, mac_kek);
+        let expect = |kek: &Arc<dyn ProvisionKek>, id: Option<&KekId>| match id {
+            Some(id) if kek.is_recorded() => kek.expect_recorded(id),
+            _ => Ok(()),
+        };
+        let expected = expect(kek, main).and_then(|()| {
+            let of_mac = expect(mac_kek, mac);
+            of_mac.map_err(|error| match (is_one, mac) {
+                (true, Some(mac)) if main != Some(mac) => second_key_missing(mac, error),
+                (false, Some(mac)) if main == Some(mac) => second_key_unknown(mac, error),
+                _ => error,
+            })
+        });
+        let expected = expected.and_then(|()| self.expect_two_keys());
+        if self.rescue.is_empty() {
+            expected?;
         }
         Ok(())
+    }
+
+    /// Checks that a second key is another key than the main one, by their identifiers: two
+    /// names may be of one key.
+    pub(super) fn expect_two_keys(&self) -> Result<(), KekError> {
+        let (kek, mac_kek) = (&self.platform.kek, &self.platform.mac_kek);
+        let is_one = Arc::ptr_eq(kek, mac_kek) || kek.id() != mac_kek.id();
+        if is_one || !kek.is_recorded() {
+            return Ok(());
+        }
+        let id = kek.id().id.as_str();
+        Err(
+            KekError::new(KekErrorKind::Misconfigured, "compare keys", id).with_remedy(
+                "The key of the MAC key is the main key, under another name. It protects the MAC \
+                 key only if it is another one. Name another key in mac_key_name, or omit it.",
+            ),
+        )
     }
 
     /// Returns whether an escrow identity was given.
@@ -261,4 +287,24 @@ impl Organization {
 /// Returns the key of the organization's own record.
 pub(super) fn key() -> RecordKey {
     RecordKey::new(ORGANIZATION_RECORD)
+}
+
+fn second_key_missing(mac: &KekId, error: KekError) -> KekError {
+    KekError::new(KekErrorKind::Misconfigured, "open key", mac.id.as_str())
+        .with_remedy(format!(
+            "The organization's MAC key has a key of its own, {}:{}, and the settings name none. \
+             Set mac_key_name to it.",
+            mac.provider, mac.id
+        ))
+        .with_source(error)
+}
+
+fn second_key_unknown(mac: &KekId, error: KekError) -> KekError {
+    KekError::new(KekErrorKind::Misconfigured, "open key", mac.id.as_str())
+        .with_remedy(
+            "The organization was created without a second key for its MAC key, and the settings \
+             name one. Omit mac_key_name, and pin the organization's fingerprint. A second key \
+             cannot be added later.",
+        )
+        .with_source(error)
 }

@@ -232,6 +232,59 @@ async fn a_second_key_wraps_the_mac_key_and_nothing_else() {
 }
 
 #[tokio::test]
+async fn a_second_name_of_the_main_key_is_no_second_key() {
+    let customers = Customers {
+        second: Some("also-first"),
+        ..Customers::naming("first")
+    };
+    let connector = &customers.world.kek_connector;
+    connector.alias("also-first", "first");
+    assert_eq!(
+        kind(customers.create("db", "x").await),
+        KekErrorKind::Misconfigured
+    );
+    assert_eq!(customers.world.counts().write, 0, "something was written");
+    // Nor once the organization exists.
+    let one = Customers {
+        world: customers.world.clone(),
+        ..Customers::naming("first")
+    };
+    one.create("db", "x").await.unwrap();
+    assert_eq!(
+        kind(customers.value("db").await),
+        KekErrorKind::Misconfigured
+    );
+}
+
+#[tokio::test]
+async fn a_missing_second_key_and_one_that_is_not_the_organizations_are_named() {
+    let two = Customers {
+        second: Some("mac"),
+        ..Customers::naming("first")
+    };
+    two.create("db", "x").await.unwrap();
+    let without = Customers {
+        world: two.world.clone(),
+        ..Customers::naming("first")
+    };
+    let one = Customers::naming("first");
+    one.create("db", "x").await.unwrap();
+    let with = Customers {
+        world: one.world.clone(),
+        second: Some("mac"),
+        ..Customers::naming("first")
+    };
+    for (customers, said) in [(without, "Set mac_key_name"), (with, "Omit mac_key_name")] {
+        match customers.value("db").await {
+            Err(OperationError::Kek(error)) => {
+                assert!(error.remedy().unwrap().contains(said), "{error:?}");
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_record_that_names_a_planted_key_is_refused() {
     let customers = Customers::of_alias().await;
     let planted = customers.world.kek_connector.key("planted").id().clone();
