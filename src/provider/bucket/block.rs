@@ -40,10 +40,13 @@ pub(super) fn variable_of(argument: &str) -> Option<&'static str> {
     field.variables.first().copied()
 }
 
-/// Reads the settings. The block takes precedence over the variables.
+/// Reads the settings. The block takes precedence over the variables. Those of the Region and of
+/// the endpoint belong to the URL of the variables: beside the URL of the block, they would send its
+/// credential to a host that somebody has set for another bucket.
 pub(super) fn read(block: &Value, environment: &Environment) -> Result<BucketSettings, Diagnostic> {
     let mut configuration = settings_of(BUCKET_FIELDS, block).unwrap_or_default();
-    for field in BUCKET_FIELDS {
+    let is_placed = configuration.contains_key(URL);
+    for field in BUCKET_FIELDS.iter().filter(|_| !is_placed) {
         if let (false, Some(text)) = (
             configuration.contains_key(field.name),
             environment.first(field.variables),

@@ -230,11 +230,35 @@ fn variables_set_what_the_block_omits() {
         "aws_kms:key_id=a,secret_access_key_wo=hunter2",
         "aws_kms:region=eu-central-1",
         "key_file:relative/hunter2",
+        &format!("gcp_kms:key_name={GCP},mac_key_name={GCP}"),
+        &format!("gcp_kms:key_name={GCP},mac_key_name={GCP}-a,mac_key_name={GCP}-b"),
     ] {
         let refused = with(wrong).unwrap_err();
         assert_eq!(refused.summary, "Invalid Key Variable", "{wrong}");
         assert!(!refused.detail.contains("hunter2"), "{}", refused.detail);
     }
+}
+
+#[test]
+fn a_variable_moves_no_bucket_of_the_block_to_another_endpoint() {
+    let environment = Environment::of([
+        ("PLANTON_BUCKET_ENDPOINT", "https://elsewhere.example"),
+        ("PLANTON_BUCKET_REGION", "eu-central-1"),
+    ]);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("key");
+    // A Region is no argument of this bucket, and an endpoint would get its token.
+    let key = object(&[("path", path.to_str().unwrap())]);
+    opened(&block("gs://example", "key_file", key), &environment).unwrap();
+    let read = |block: &Value| format!("{:?}", block::read(block, &environment));
+    let url = object(&[("url", "s3://example")]);
+    assert!(!read(&url).contains("elsewhere"));
+    let all = Environment::of([
+        ("PLANTON_BUCKET_URL", "s3://example"),
+        ("PLANTON_BUCKET_ENDPOINT", "https://elsewhere.example"),
+    ]);
+    let read = format!("{:?}", block::read(&Value::Null, &all));
+    assert!(read.contains("elsewhere"), "{read}");
 }
 
 #[test]
