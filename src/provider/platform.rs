@@ -50,9 +50,9 @@ pub(super) async fn configure(
             let BucketPlatform {
                 platform,
                 bucket,
-                key_file,
+                key,
             } = bucket::open(block, environment, &organization, &pins, caller)?;
-            opened_bucket = Some((bucket, key_file));
+            opened_bucket = Some((bucket, key));
             platform
         }
         Choice::Embedded(directory) => embedded(&directory, &organization).await?,
@@ -89,7 +89,7 @@ pub(super) async fn configure(
         .with_pins(pins);
     let configured = Configured::new(organization, default_environment, default_labels);
     Ok(match opened_bucket {
-        Some((bucket, key_file)) => configured.on_bucket(bucket, key_file),
+        Some((bucket, key)) => configured.on_bucket(bucket, key),
         None => configured,
     })
 }

@@ -9,7 +9,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use super::PartlyKnown;
 use crate::setting::Setting;
 use planton_core::names::Slug;
-use planton_core::operations::{ExistingRecord, Housekeeping, OperationError, Organization, RunId};
+use planton_core::operations::{
+    ExistingRecord, Housekeeping, OperationError, Organization, OrganizationStatus, RunId,
+};
 use planton_plugin::Diagnostic;
 use planton_vendors::bucket::Bucket;
 
@@ -31,10 +33,21 @@ pub(crate) struct Configured {
     told: Mutex<BTreeSet<(&'static str, RunId, bool)>>,
     /// The bucket that is the platform.
     bucket: Option<Bucket>,
-    /// The key file of an organization in a bucket.
-    key_file: Option<PathBuf>,
+    /// The key of an organization in a bucket.
+    bucket_key: Option<BucketKey>,
     /// Whether the advice about the bucket was given.
     is_advised: AtomicBool,
+}
+
+/// The key of an organization in a bucket.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum BucketKey {
+    /// In this file.
+    File(PathBuf),
+    /// In a service: a second key wraps the MAC key, or the fingerprint is pinned.
+    Guarded,
+    /// In a service, where whoever may encrypt can replace the MAC key.
+    Unguarded,
 }
 
 /// Secrets that name no backend, in the order of their calls.
@@ -59,17 +72,17 @@ impl Configured {
             by_default: Mutex::default(),
             told: Mutex::default(),
             bucket: None,
-            key_file: None,
+            bucket_key: None,
             is_advised: AtomicBool::new(false),
         }
     }
 
-    /// Notes that the platform is `bucket`, and the file that has the organization's key.
+    /// Notes that the platform is `bucket`, and the organization's key.
     #[must_use]
-    pub(crate) fn on_bucket(self, bucket: Bucket, key_file: Option<PathBuf>) -> Self {
+    pub(crate) fn on_bucket(self, bucket: Bucket, key: BucketKey) -> Self {
         Self {
             bucket: Some(bucket),
-            key_file,
+            bucket_key: Some(key),
             ..self
         }
     }
@@ -85,8 +98,33 @@ impl Configured {
         }
         let advice = bucket.advice().await.into_iter();
         let warnings = advice.map(|one| Diagnostic::warning(one.summary, one.detail));
-        let of_file = self.key_file.as_deref().map(back_up);
+        let of_file = match &self.bucket_key {
+            Some(BucketKey::File(path)) => Some(back_up(path)),
+            Some(BucketKey::Guarded | BucketKey::Unguarded) | None => None,
+        };
         of_file.into_iter().chain(warnings).collect()
+    }
+
+    /// Returns a warning if nothing shows that the organization is the operator's own: this
+    /// process has not created it, and whoever may encrypt with its key and write the bucket may
+    /// have.
+    pub(crate) fn not_vouched(&self, status: &OrganizationStatus) -> Option<Diagnostic> {
+        match &self.bucket_key {
+            Some(BucketKey::Unguarded) if !self.organization.is_new() => {}
+            Some(_) | None => return None,
+        }
+        Some(Diagnostic::warning(
+            "Organization Not Verified",
+            format!(
+                "The organization existed before this command, and its record says that it was \
+                 created at {}. No fingerprint is pinned, so this command cannot tell it from one \
+                 that somebody else has put into the bucket: a role that may encrypt with the \
+                 key and write to the bucket can.\n\nPin the fingerprint below only if you know \
+                 that one of you created the organization at that time. Otherwise find out who \
+                 can write to the bucket.",
+                status.created_at
+            ),
+        ))
     }
 
     /// Shares the removals that follow responses with the other configurations of this

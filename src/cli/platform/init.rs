@@ -68,6 +68,9 @@ pub(super) fn run(init: &Init) -> ExitCode {
             for advice in configured.advice_at_first_use().await {
                 operator::print(&advice);
             }
+            if let Some(warning) = configured.not_vouched(&done.status) {
+                operator::print(&warning);
+            }
             Ok(Initialized {
                 created: done.is_new,
                 organization: (&done.status).into(),

@@ -18,6 +18,9 @@ pub(super) fn run(how: How) -> ExitCode {
         let bounds = operator::bounds();
         let keys = configured.organization.keys();
         let status = bounds.bound(keys.status()).await?;
+        if let Some(warning) = configured.not_vouched(&status) {
+            operator::print(&warning);
+        }
         Ok(OrganizationReport::from(&status))
     })
 }

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::settings::Environment;
+use crate::session::BucketKey;
 use encryption::{OrganizationKey, ServiceKey, key_of};
 use key_file::{Creation, KeyFileKek};
 use planton_core::kek::{KekPins, ProvisionKek, ServiceKek};
@@ -41,8 +42,7 @@ pub(crate) enum Caller {
 pub(super) struct BucketPlatform {
     pub(super) platform: Platform,
     pub(super) bucket: Bucket,
-    /// The key file that has the organization's key.
-    pub(super) key_file: Option<PathBuf>,
+    pub(super) key: BucketKey,
 }
 
 /// Returns the attribute `bucket`.
@@ -78,18 +78,22 @@ pub(super) fn open(
     let key = encryption::read(block, environment)?;
     let bucket = Bucket::open(&settings, HttpSettings::default());
     let bucket = bucket.map_err(|problem| unusable(&problem))?;
-    let mut key_file = None;
+    let bucket_key = match &key {
+        OrganizationKey::File(path) => BucketKey::File(path.clone()),
+        OrganizationKey::Service(key) => {
+            match key.leaves_mac_key_open() && pins.organization.is_none() {
+                true => BucketKey::Unguarded,
+                false => BucketKey::Guarded,
+            }
+        }
+    };
     let Keys {
         kek,
         mac_kek,
         former_keks,
     } = match key {
         OrganizationKey::Service(key) => of_service(key, pins, caller)?,
-        OrganizationKey::File(path) => {
-            let keys = of_file(&path, environment, organization, pins);
-            key_file = Some(path);
-            keys
-        }
+        OrganizationKey::File(path) => of_file(&path, environment, organization, pins),
     };
     let platform = Platform {
         catalog: Arc::new(BucketCatalog::new(&bucket, organization.clone())),
@@ -103,7 +107,7 @@ pub(super) fn open(
     Ok(BucketPlatform {
         platform,
         bucket,
-        key_file,
+        key: bucket_key,
     })
 }
 

@@ -6,7 +6,7 @@ use xtask::moto::NewKmsKey;
 
 use super::SECRETS;
 use super::scene::OnBucket;
-use crate::operator::json as json_of;
+use crate::operator::{json as json_of, told};
 use crate::scene::assert_tombstones;
 use crate::steps::{Steps, has};
 
@@ -120,6 +120,11 @@ fn acc_bucket_with_a_key_in_aws_kms_never_follows_a_moved_alias() {
     let key = [("PLANTON_BUCKET_KEY", key.as_str())];
     let made = json_of(&on.run(&["platform", "init", "--json"], &key));
     assert_eq!(made["key_ids"], json!([format!("aws_kms:{}", keys[0])]));
+    // Nobody vouches for an organization that another run has created.
+    has(
+        &told(&on.run(&["platform", "init"], &key), 0),
+        &["Organization Not Verified", "existed before this command"],
+    );
     let on = on.pinned(format!(
         "organization_fingerprint = {}",
         made["fingerprint"]

@@ -16,6 +16,8 @@ pub struct OrganizationStatus {
     pub organization: Slug,
     /// UUID of its catalog.
     pub uuid: Uuid,
+    /// When it was created, as its record says.
+    pub created_at: jiff::Timestamp,
     /// Generation of its record.
     pub generation: u64,
     /// The fingerprint, to be pinned.
@@ -72,6 +74,7 @@ impl Keys<'_> {
         Ok(OrganizationStatus {
             organization: record.organization.clone(),
             uuid: record.uuid,
+            created_at: record.created_at,
             generation: record.generation,
             fingerprint,
             main,
