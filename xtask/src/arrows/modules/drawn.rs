@@ -108,10 +108,7 @@ pub(super) const VENDORS: Modules = Modules {
         ("age", &["http", "registration", "regular_file"]),
         ("aws", &["http", "registration"]),
         ("azure", &["http", "registration"]),
-        (
-            "bucket",
-            &["aws", "azure", "gcp", "http", "registration"],
-        ),
+        ("bucket", &["aws", "azure", "gcp", "http", "registration"]),
         ("gcp", &["http", "registration"]),
         ("openbao", &["http", "registration"]),
         ("toy", &["registration"]),
