@@ -22,7 +22,6 @@ fn acc_bucket_holds_no_value_and_no_credential() {
         .replace("\"generated\"\n", &format!("\"{mark}-generated\"\n"));
     let mut workspace = on.workspace(&configuration);
     // The provider block contains the credential, as a user's would not.
-    let folder = tempfile::tempdir().unwrap();
     let block = std::fs::read_to_string(workspace.path().join("provider.tf")).unwrap();
     let with_variable = block.replace(&format!("{credential:?}"), "var.credential");
     let declared = "variable \"credential\" {\n  type      = string\n  sensitive = true\n}\n";
@@ -60,6 +59,5 @@ fn acc_bucket_holds_no_value_and_no_credential() {
     searched.add("the bucket", all);
     let key_file = std::fs::read(on.key_file()).unwrap();
     assert!(!objects.values().any(|body| body == &key_file));
-    drop(folder);
     search(&searched, &[workspace.root()]);
 }

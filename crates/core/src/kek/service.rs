@@ -171,7 +171,16 @@ impl KeyEncryptionKey for ServiceKek {
     }
 
     async fn wrap(&self, dek: &DataKey, context: WrapContext<'_>) -> Result<WrappedKey, KekError> {
-        self.current().await?.wrap(dek, context).await
+        let wrapped = self.current().await?.wrap(dek, context).await;
+        wrapped.map_err(|error| match error.kind() {
+            // A key, or the version of one, that is gone for good.
+            KekErrorKind::Disabled | KekErrorKind::NotFound => {
+                let remedy = error.remedy().unwrap_or_default();
+                let remedy = format!("{remedy} {INSTALL}");
+                error.with_remedy(remedy.trim_start())
+            }
+            _ => error,
+        })
     }
 
     async fn unwrap(
@@ -274,3 +283,8 @@ impl ProvisionKek for ServiceKek {
         Ok(())
     }
 }
+
+const INSTALL: &str = "This is the organization's own key, which stays at the identifier that its \
+                       record names: neither an apply nor a plain rewrap moves it to another key or \
+                       version. If it cannot be enabled again, install the key that the settings \
+                       name now, with an escrow identity: terraform-provider-planton rewrap --with.";

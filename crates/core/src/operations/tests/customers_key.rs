@@ -285,6 +285,21 @@ async fn a_missing_second_key_and_one_that_is_not_the_organizations_are_named() 
 }
 
 #[tokio::test]
+async fn a_key_that_is_disabled_is_told_to_be_replaced_with_an_escrow_identity() {
+    let customers = Customers::naming("first");
+    customers.create("db", "x").await.unwrap();
+    let first = customers.world.kek_connector.key("first");
+    first.deny(KekVerb::Wrap, KekErrorKind::Disabled);
+    match customers.create("other", "x").await {
+        Err(OperationError::Kek(error)) => {
+            assert_eq!(error.kind(), KekErrorKind::Disabled);
+            assert!(error.remedy().unwrap().contains("rewrap --with"));
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
 async fn a_record_that_names_a_planted_key_is_refused() {
     let customers = Customers::of_alias().await;
     let planted = customers.world.kek_connector.key("planted").id().clone();
