@@ -179,6 +179,8 @@ impl Client {
     }
 
     /// Returns all objects in a folder, at any depth.
+    ///
+    /// A listing with an object of another folder fails: its paths are deleted by callers.
     pub(in crate::bucket) async fn list(&self, folder: &Path) -> Result<Vec<Listed>, Fault> {
         let listed: Vec<ObjectMeta> = self
             .call(|store| {
@@ -186,10 +188,17 @@ impl Client {
                 async move { store.list(Some(&folder)).try_collect().await }
             })
             .await?;
-        listed.into_iter().map(listed_object).collect()
+        let within = listed.into_iter().filter_map(|meta| {
+            let rest = within(folder, &meta.location);
+            let is_within = rest.map(|rest| rest.map(|_| ())).transpose()?;
+            Some(is_within.and_then(|()| listed_object(meta)))
+        });
+        within.collect()
     }
 
     /// Returns the objects and the folders directly in a folder.
+    ///
+    /// A listing with an object of another folder fails: its paths are deleted by callers.
     pub(in crate::bucket) async fn list_folder(&self, folder: &Path) -> Result<Folder, Fault> {
         let found = self
             .call(|store| {
@@ -197,10 +206,17 @@ impl Client {
                 async move { store.list_with_delimiter(Some(&folder)).await }
             })
             .await?;
-        let objects = found.objects.into_iter().map(listed_object);
+        let objects = found.objects.into_iter().filter_map(|meta| {
+            let leaf = directly_within(folder, &meta.location).transpose()?;
+            Some(leaf.and_then(|()| listed_object(meta)))
+        });
+        let folders = found.common_prefixes.into_iter().filter_map(|path| {
+            let leaf = directly_within(folder, &path).transpose()?;
+            Some(leaf.map(|()| path))
+        });
         Ok(Folder {
             objects: objects.collect::<Result<_, _>>()?,
-            folders: found.common_prefixes,
+            folders: folders.collect::<Result<_, _>>()?,
         })
     }
 
@@ -310,6 +326,33 @@ fn tag(meta: &ObjectMeta) -> Tag {
         e_tag: meta.e_tag.clone(),
         version: meta.version.clone(),
     })
+}
+
+/// Returns the part of a listed path below `folder`; `None` for the folder's own placeholder,
+/// which consoles create.
+fn within<'a>(folder: &Path, listed: &'a Path) -> Result<Option<&'a str>, Fault> {
+    let Some(rest) = listed.as_ref().strip_prefix(folder.as_ref()) else {
+        return Err(foreign());
+    };
+    match rest.strip_prefix('/') {
+        Some(rest) => Ok(Some(rest)),
+        None if rest.is_empty() => Ok(None),
+        None => Err(foreign()),
+    }
+}
+
+/// Checks that a listed path is directly in `folder`; `None` as for [`within`].
+fn directly_within(folder: &Path, listed: &Path) -> Result<Option<()>, Fault> {
+    match within(folder, listed)? {
+        Some(rest) if rest.contains('/') => Err(foreign()),
+        rest => Ok(rest.map(|_| ())),
+    }
+}
+
+/// The store ignores the prefix or the delimiter of a listing, or a gateway answers for it.
+fn foreign() -> Fault {
+    let said = "the listing contains an object of another folder";
+    Fault::new(FaultKind::Unexpected, said)
 }
 
 fn listed_object(meta: ObjectMeta) -> Result<Listed, Fault> {

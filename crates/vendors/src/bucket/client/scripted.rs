@@ -56,6 +56,8 @@ pub(in crate::bucket) enum Flaw {
     CutsListings,
     /// A listing is the page of a gateway.
     HidesListings,
+    /// A listing has all objects of the bucket.
+    ListsEverything,
     /// An update creates a missing object.
     CreatesByUpdate,
 }
@@ -348,8 +350,10 @@ impl State {
 
     fn list(&self, url: &Url) -> CannedAnswer {
         let query: BTreeMap<String, String> = url.query_pairs().into_owned().collect();
-        let prefix = query.get("prefix").map_or("", String::as_str);
-        let is_flat = !query.contains_key("delimiter");
+        let lists_everything = self.flaw == Flaw::ListsEverything;
+        let prefix = query.get("prefix").filter(|_| !lists_everything);
+        let prefix = prefix.map_or("", String::as_str);
+        let is_flat = lists_everything || !query.contains_key("delimiter");
         if self.flaw == Flaw::HidesListings {
             let page = b"<html><body>Welcome</body></html>";
             return answer(200, HeaderMap::new(), page.to_vec());

@@ -270,6 +270,40 @@ async fn a_deletion_lists_beside_the_named_versions_and_removes_the_rest() {
     assert_eq!(scripted.log().len(), 3);
 }
 
+/// A store or a gateway may ignore the prefix of a listing.
+#[tokio::test]
+async fn a_listing_of_another_folder_is_an_error_and_deletes_nothing() {
+    let scripted = Scripted::with_flaw(Flaw::ListsEverything);
+    let store = store(&scripted);
+    let known = store.put(&name(), b"sealed", options()).await.unwrap();
+    let another = RemoteName::new("planton/acme/org/other".to_owned());
+    let other = store.put(&another, b"other", options()).await.unwrap();
+    let object = Deletion::Object {
+        versions: vec![known],
+    };
+    let error = store.delete(&name(), object).await.unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::Unexpected);
+    assert!(error.remedy().unwrap().contains("listing"), "{error:?}");
+    assert_eq!(scripted.keys(), [key_of(&another, &other)]);
+    let error = store.children("planton/acme/org").await.unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::Unexpected);
+    let catalog = BucketCatalog::new(&scripted.bucket(), Slug::parse("acme").unwrap());
+    let error = catalog.list("entries").await.unwrap_err();
+    assert_eq!(error.kind(), CatalogErrorKind::Unexpected);
+}
+
+#[tokio::test]
+async fn the_placeholder_of_a_folder_is_no_foreign_object() {
+    let scripted = Scripted::default();
+    let store = store(&scripted);
+    let id = store.put(&name(), b"sealed", options()).await.unwrap();
+    scripted.overwrite(&format!("tf/acme/objects/{}/", name()), b"");
+    let listed = store.versions_besides(&name(), &[]).await.unwrap();
+    assert_eq!(listed.len(), 1);
+    let known = store.versions_besides(&name(), &[id]).await.unwrap();
+    assert_eq!(known.len(), 0);
+}
+
 #[tokio::test]
 async fn a_listing_that_may_not_be_whole_is_an_error() {
     for flaw in [Flaw::CutsListings, Flaw::HidesListings] {
