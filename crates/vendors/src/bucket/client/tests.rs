@@ -24,8 +24,27 @@ async fn a_bucket_of_s3_shows_no_credential() {
     assert!(!format!("{bucket:?}").contains("hunter2"));
 }
 
+/// Of several requests with one rejected token, each is repeated with another.
+#[tokio::test]
+async fn each_request_with_a_rejected_token_is_repeated() {
+    let bucket = azure();
+    read(&bucket).await;
+    let opened = bucket.client.opened().await.unwrap();
+    assert!(opened.credentials.renews().await);
+    assert!(opened.credentials.renews().await);
+    read(&bucket).await;
+}
+
 #[tokio::test]
 async fn a_container_of_azure_shows_no_token() {
+    let bucket = azure();
+    read(&bucket).await;
+    assert!(!format!("{bucket:?}").contains("hunter2"));
+    assert_eq!(bucket.requests().total(), 2);
+}
+
+/// Returns a container without objects, which accepts one token.
+fn azure() -> Bucket {
     let configuration = [
         ("url".to_owned(), "az://acmestate/state".into()),
         ("tenant_id".to_owned(), "tenant".into()),
@@ -58,8 +77,5 @@ async fn a_container_of_azure_shows_no_token() {
         })),
         ..HttpSettings::default()
     };
-    let bucket = Bucket::open(&settings, http).unwrap();
-    read(&bucket).await;
-    assert!(!format!("{bucket:?}").contains("hunter2"));
-    assert_eq!(bucket.requests().total(), 2);
+    Bucket::open(&settings, http).unwrap()
 }

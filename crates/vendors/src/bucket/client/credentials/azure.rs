@@ -27,12 +27,14 @@ impl AzureProvider {
     }
 
     /// Discards the token that was rejected. Returns whether there was one.
+    ///
+    /// Each of several requests with the same token may call it.
     pub(in crate::bucket::client) fn renews(&self) -> bool {
         let used = self
             .used
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .take();
+            .clone();
         match used {
             Some(token) => {
                 self.tokens.refuse(token.expose());

@@ -21,7 +21,7 @@ pub(in crate::bucket::client) struct GcsProvider {
     http: HttpClient,
     tokens: TokenSource,
     extra: ExtraHeaders,
-    used: Mutex<Option<Authorization>>,
+    used: Mutex<Option<Arc<Authorization>>>,
 }
 
 impl GcsProvider {
@@ -40,10 +40,12 @@ impl GcsProvider {
     }
 
     /// Discards the credentials whose token was rejected. Returns whether there were any.
+    ///
+    /// Each of several requests with the same token may call it.
     pub(in crate::bucket::client) async fn renews(&self) -> bool {
         let used = {
-            let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
-            used.take()
+            let used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+            used.clone()
         };
         match used {
             Some(used) => {
@@ -72,7 +74,7 @@ impl CredentialProvider for GcsProvider {
         };
         let bearer = token.to_owned();
         *self.extra.lock().unwrap_or_else(PoisonError::into_inner) = headers;
-        *self.used.lock().unwrap_or_else(PoisonError::into_inner) = Some(authorized);
+        *self.used.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(authorized));
         Ok(Arc::new(GcpCredential { bearer }))
     }
 }
