@@ -137,7 +137,7 @@ fn of_service(key: ServiceKey, pins: &KekPins, caller: Caller) -> Result<Keys, D
     }
     let kek = |settings, credential| -> Arc<dyn ProvisionKek> {
         let connector = Arc::clone(&connector);
-        Arc::new(ServiceKek::new(settings, credential, connector))
+        Arc::new(ServiceKek::new(settings, credential, connector).with_remedies(in_provider_block))
     };
     let second = key.mac.map(|mac| kek(mac, key.credential.clone()));
     let main = kek(key.main, key.credential);
@@ -214,14 +214,45 @@ fn sensitive(one: &Diagnostic) -> Diagnostic {
         PathStep::Index(index) => path.index(*index),
         PathStep::Key(key) => path.key(key.clone()),
     });
-    let detail = one
-        .detail
-        .replace(", and change credentials_wo_version", "");
     Diagnostic {
-        detail: detail.replace("_wo", ""),
+        detail: in_provider_block(&one.detail),
         path,
         ..one.clone()
     }
+}
+
+/// Puts a text about a key of a backend into the words of the provider block, which has neither
+/// write-only arguments nor a trigger, and whose key is in no record of a backend.
+fn in_provider_block(text: &str) -> String {
+    let mut text = text.to_owned();
+    for (of_backend, own) in [
+        (", and change credentials_wo_version", ""),
+        (" and change credentials_wo_version", ""),
+        ("Declare the backend again with", "Set"),
+        (
+            " After a restore into a new cluster, save the key again: that makes it another key, \
+             and `rewrap` moves what the former one wrapped.",
+            " After a restore into a new cluster, the key is another one: install it with rewrap \
+             --with and an escrow identity.",
+        ),
+    ] {
+        text = text.replace(of_backend, own);
+    }
+    without_suffix(&text)
+}
+
+/// Removes `_wo` from the ends of names.
+fn without_suffix(text: &str) -> String {
+    let mut parts = text.split("_wo");
+    let mut plain = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let is_in_name = part.starts_with(|next: char| next.is_ascii_alphanumeric() || next == '_');
+        if is_in_name {
+            plain.push_str("_wo");
+        }
+        plain.push_str(part);
+    }
+    plain
 }
 
 #[cfg(test)]

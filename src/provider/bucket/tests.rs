@@ -204,6 +204,30 @@ fn a_key_that_leaves_the_mac_key_open_requires_the_fingerprint() {
 }
 
 #[test]
+fn remedies_of_a_backends_key_name_the_arguments_of_the_provider_block() {
+    for (of_backend, own) in [
+        (
+            "Set a new token_wo, and change credentials_wo_version.",
+            "Set a new token.",
+        ),
+        (
+            "Set a new jwt.jwt_wo and change credentials_wo_version, or set jwt.token_file.",
+            "Set a new jwt.jwt, or set jwt.token_file.",
+        ),
+        (
+            "The key ring team_work has no key.",
+            "The key ring team_work has no key.",
+        ),
+        (
+            "Declare the backend again with key_name = \"k\".",
+            "Set key_name = \"k\".",
+        ),
+    ] {
+        assert_eq!(in_provider_block(of_backend), own);
+    }
+}
+
+#[test]
 fn variables_set_what_the_block_omits() {
     let with = |key: &str| {
         let environment = Environment::of([

@@ -41,6 +41,8 @@ pub struct ServiceKek {
     opened: OnceLock<Opened>,
     /// The key that takes the place of the opened one from now on.
     installed: OnceLock<Opened>,
+    /// Puts the remedies of the key's type into the words of the settings.
+    reword: fn(&str) -> String,
     compared: OnceCell<()>,
 }
 
@@ -70,7 +72,22 @@ impl ServiceKek {
             unknown,
             opened: OnceLock::new(),
             installed: OnceLock::new(),
+            reword: str::to_owned,
             compared: OnceCell::new(),
+        }
+    }
+
+    /// Sets how remedies are put into words: a type of key names the arguments of a backend,
+    /// which the place of these settings may not have.
+    #[must_use]
+    pub fn with_remedies(self, reword: fn(&str) -> String) -> Self {
+        Self { reword, ..self }
+    }
+
+    fn reworded(&self, error: KekError) -> KekError {
+        match error.remedy().map(self.reword) {
+            Some(remedy) => error.with_remedy(remedy),
+            None => error,
         }
     }
 
@@ -106,7 +123,7 @@ impl ServiceKek {
         let is_still = self
             .connector
             .is_still(&self.settings, &self.credential, id);
-        match is_still.await? {
+        match is_still.await.map_err(|error| self.reworded(error))? {
             true => Ok(()),
             false => Err(KekError::new(
                 KekErrorKind::Misconfigured,
@@ -114,7 +131,7 @@ impl ServiceKek {
                 id.id.as_str(),
             )
             .with_remedy(format!(
-                "The encryption settings name another key by now than the organization's own: an \
+                "The encryption settings now name another key than the organization's own: an \
                  alias was moved, or somebody put another record in the place of the \
                  organization's. Nothing was encrypted or decrypted. Move the alias back, or name \
                  the key itself: {}. An organization never moves to another key by itself.",
@@ -165,13 +182,17 @@ impl KeyEncryptionKey for ServiceKek {
 
     async fn prepare(&self) -> Result<(), KekError> {
         match self.opened() {
-            Some(_) => self.current().await?.prepare().await,
+            Some(_) => {
+                let prepared = self.current().await?.prepare().await;
+                prepared.map_err(|error| self.reworded(error))
+            }
             None => Ok(()),
         }
     }
 
     async fn wrap(&self, dek: &DataKey, context: WrapContext<'_>) -> Result<WrappedKey, KekError> {
         let wrapped = self.current().await?.wrap(dek, context).await;
+        let wrapped = wrapped.map_err(|error| self.reworded(error));
         wrapped.map_err(|error| match error.kind() {
             // A key, or the version of one, that is gone for good.
             KekErrorKind::Disabled | KekErrorKind::NotFound => {
@@ -188,7 +209,8 @@ impl KeyEncryptionKey for ServiceKek {
         wrapped: &WrappedKey,
         context: WrapContext<'_>,
     ) -> Result<DataKey, KekError> {
-        self.current().await?.unwrap(wrapped, context).await
+        let unwrapped = self.current().await?.unwrap(wrapped, context).await;
+        unwrapped.map_err(|error| self.reworded(error))
     }
 
     fn claimed_names(&self, wrapped: &WrappedKey) -> Option<WrapNames> {
@@ -202,7 +224,11 @@ impl KeyEncryptionKey for ServiceKek {
 
     async fn rewrap(&self, wraps: &[Rewrap<'_>]) -> Vec<Result<WrappedKey, KekError>> {
         match self.current().await {
-            Ok(kek) => kek.rewrap(wraps).await,
+            Ok(kek) => {
+                let all = kek.rewrap(wraps).await.into_iter();
+                all.map(|one| one.map_err(|error| self.reworded(error)))
+                    .collect()
+            }
             Err(error) => super::failed_for_all(error, wraps.len()),
         }
     }
@@ -217,7 +243,8 @@ impl KeyEncryptionKey for ServiceKek {
     }
 
     async fn describe(&self) -> Result<KeyDescription, KekError> {
-        self.current().await?.describe().await
+        let described = self.current().await?.describe().await;
+        described.map_err(|error| self.reworded(error))
     }
 }
 
@@ -240,7 +267,8 @@ impl ProvisionKek for ServiceKek {
         let resolved = self
             .connector
             .resolve(&self.settings, &self.credential)
-            .await?;
+            .await
+            .map_err(|error| self.reworded(error))?;
         self.keep(resolved.kek, false);
         Ok(())
     }
@@ -249,7 +277,8 @@ impl ProvisionKek for ServiceKek {
         let resolved = self
             .connector
             .resolve(&self.settings, &self.credential)
-            .await?;
+            .await
+            .map_err(|error| self.reworded(error))?;
         let is_known = self.opened().is_some_and(|it| *it.kek.id() == resolved.id);
         if !is_known {
             let kek = resolved.kek;

@@ -42,7 +42,8 @@ impl Customers {
         };
         let connector = Arc::clone(&self.world.kek_connector) as _;
         let none = StoreCredential::new();
-        Arc::new(ServiceKek::new(settings, none, connector))
+        let kek = ServiceKek::new(settings, none, connector);
+        Arc::new(kek.with_remedies(|remedy| remedy.replace("of a backend", "of this block")))
     }
 
     fn process(&self) -> Organization {
@@ -293,7 +294,12 @@ async fn a_key_that_is_disabled_is_told_to_be_replaced_with_an_escrow_identity()
     match customers.create("other", "x").await {
         Err(OperationError::Kek(error)) => {
             assert_eq!(error.kind(), KekErrorKind::Disabled);
-            assert!(error.remedy().unwrap().contains("rewrap --with"));
+            let remedy = error.remedy().unwrap();
+            assert!(
+                remedy.starts_with("Use the arguments of this block."),
+                "{remedy}"
+            );
+            assert!(remedy.contains("rewrap --with"), "{remedy}");
         }
         other => panic!("{other:?}"),
     }

@@ -131,7 +131,9 @@ impl TestKek {
         }
         let denied = self.denied.lock().unwrap();
         match denied.iter().find(|(which, _)| *which == verb) {
-            Some((_, kind)) => Err(self.error(*kind)),
+            Some((_, kind)) => Err(self
+                .error(*kind)
+                .with_remedy("Use the arguments of a backend.")),
             None => Ok(()),
         }
     }
