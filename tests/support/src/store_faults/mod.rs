@@ -108,8 +108,6 @@ pub struct Step {
     pub looks: bool,
     /// The number of requests that the store sends side by side with it.
     pub beside: usize,
-    /// The error for a response of a server that is not the vendor's.
-    pub strange: StoreErrorKind,
 }
 
 impl Step {
@@ -119,7 +117,6 @@ impl Step {
             after_lost: 0,
             looks: false,
             beside: 0,
-            strange: StoreErrorKind::Unexpected,
         }
     }
 

@@ -8,8 +8,8 @@ use object_store::azure::AzureAuthorizer;
 use object_store::client::{HttpRequest, HttpRequestBody};
 use object_store::path::Path;
 use object_store::{
-    Attribute, AttributeValue, Attributes, CredentialProvider as _, GetOptions, GetResult,
-    ObjectMeta, ObjectStore, ObjectStoreExt as _, PutMode, PutOptions, UpdateVersion,
+    Attribute, AttributeValue, Attributes, CredentialProvider as _, GetOptions, ObjectMeta,
+    ObjectStore, ObjectStoreExt as _, PutMode, PutOptions, UpdateVersion,
 };
 use std::sync::Arc;
 
@@ -54,6 +54,7 @@ pub(in crate::bucket) struct Object {
 #[derive(Debug)]
 pub(in crate::bucket) struct Stat {
     pub(in crate::bucket) tag: Tag,
+    pub(in crate::bucket) size: u64,
     attributes: Attributes,
 }
 
@@ -131,7 +132,7 @@ impl Client {
             let (path, options) = (path.clone(), options.clone());
             async move {
                 let found = store.get_opts(&path, options).await?;
-                let tag = tag(&found.meta);
+                let tag = tag(&found.meta)?;
                 let attributes = found.attributes.clone();
                 let body = found.bytes().await?;
                 Ok(Object {
@@ -154,6 +155,7 @@ impl Client {
                 let found = self.get(path).await?;
                 Ok(Stat {
                     tag: found.tag,
+                    size: found.body.len() as u64,
                     attributes: found.attributes,
                 })
             }
@@ -162,20 +164,22 @@ impl Client {
     }
 
     async fn head_alone(&self, path: &Path) -> Result<Stat, Fault> {
-        let found: GetResult = self
-            .call(|store| {
-                let path = path.clone();
-                let options = GetOptions {
-                    head: true,
-                    ..GetOptions::default()
-                };
-                async move { store.get_opts(&path, options).await }
-            })
-            .await?;
-        Ok(Stat {
-            tag: tag(&found.meta),
-            attributes: found.attributes,
+        self.call(|store| {
+            let path = path.clone();
+            let options = GetOptions {
+                head: true,
+                ..GetOptions::default()
+            };
+            async move {
+                let found = store.get_opts(&path, options).await?;
+                Ok(Stat {
+                    tag: tag(&found.meta)?,
+                    size: found.meta.size,
+                    attributes: found.attributes,
+                })
+            }
         })
+        .await
     }
 
     /// Returns all objects in a folder, at any depth.
@@ -321,11 +325,19 @@ impl Client {
     }
 }
 
-fn tag(meta: &ObjectMeta) -> Tag {
-    Tag(UpdateVersion {
+/// Returns the tag of a read. All three vendors send an ETag, and `object_store` does not
+/// require it of S3. A response without one is not the vendor's, such as the page of a gateway.
+fn tag(meta: &ObjectMeta) -> object_store::Result<Tag> {
+    if meta.e_tag.is_none() {
+        return Err(object_store::Error::Generic {
+            store: "bucket",
+            source: "no ETag".into(),
+        });
+    }
+    Ok(Tag(UpdateVersion {
         e_tag: meta.e_tag.clone(),
         version: meta.version.clone(),
-    })
+    }))
 }
 
 /// Returns the part of a listed path below `folder`; `None` for the folder's own placeholder,

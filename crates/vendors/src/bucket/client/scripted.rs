@@ -28,6 +28,8 @@ pub(in crate::bucket) enum Step {
     LostBefore,
     /// It is executed, and its answer is lost.
     LostAfter,
+    /// It is executed, and the exchange breaks so.
+    Breaks(HttpErrorKind),
     /// Its answer is lost. It is executed after this number of further requests.
     Late(u32),
     /// It is answered with this status and code, and not executed.
@@ -50,6 +52,8 @@ pub(in crate::bucket) enum Flaw {
     IgnoresConditions,
     /// It lets two of several updates win.
     TwoWinners,
+    /// It answers a write that lost a race as a concurrent one.
+    RefusesAsBusy,
     /// It drops metadata.
     DropsMetadata,
     /// A listing is cut off, and names no next page.
@@ -80,6 +84,7 @@ struct State {
     flaw: Flaw,
     slack: u32,
     reads: Option<(u16, &'static str)>,
+    page: Option<HeaderMap>,
 }
 
 /// The store.
@@ -111,6 +116,11 @@ impl Scripted {
     /// Answers all reads of objects with this status and code.
     pub(in crate::bucket) fn refuse_reads(&self, status: u16, code: &'static str) {
         self.0.lock().unwrap().reads = Some((status, code));
+    }
+
+    /// Answers all reads of objects with the page of a gateway.
+    pub(in crate::bucket) fn hide_reads(&self, headers: HeaderMap) {
+        self.0.lock().unwrap().page = Some(headers);
     }
 
     /// Returns the requests: method and status.
@@ -224,6 +234,10 @@ impl State {
                 self.serve(request, url);
                 lost
             }
+            Step::Breaks(kind) => {
+                self.serve(request, url);
+                Err(kind)
+            }
             Step::Late(requests) => {
                 // This request counts too.
                 self.late.push((requests + 1, request.clone()));
@@ -274,6 +288,14 @@ impl State {
                     false => refusal(status, code),
                 }
             }
+            Method::GET | Method::HEAD if self.page.is_some() => {
+                self.tags += 1;
+                let mut headers = self.page.clone().unwrap();
+                if let Some(tag) = headers.get_mut("etag") {
+                    *tag = format!("\"page-{}\"", self.tags).parse().unwrap();
+                }
+                answer(200, headers, b"<html>Welcome</html>".to_vec())
+            }
             Method::GET | Method::HEAD => match self.objects.get(&key) {
                 Some(stored) => {
                     let mut headers = stored.metadata.clone();
@@ -320,6 +342,9 @@ impl State {
             _ => false,
         };
         if let Some((status, code)) = refused.filter(|_| !is_forgiven) {
+            if self.flaw == Flaw::RefusesAsBusy && status == 412 {
+                return refusal(409, "ConditionalRequestConflict");
+            }
             return refusal(status, code);
         }
         let metadata = request.headers.iter();

@@ -127,7 +127,8 @@ impl BucketStore {
 /// another.
 ///
 /// The metadata is sufficient. Without the expected one, the payload counts: a restore may drop
-/// metadata, and must not count as another version.
+/// metadata, and must not count as another version. An object larger than any payload is not
+/// read.
 async fn matching(
     client: &Client,
     path: &Path,
@@ -137,8 +138,21 @@ async fn matching(
     if found.metadata(DIGEST).is_some_and(&is_of) {
         return Ok(Some(found.tag));
     }
+    if found.size > CAPABILITY.max_payload_bytes as u64 {
+        return Ok(None);
+    }
     let object = client.get(path).await?;
-    Ok(is_of(&digest_of(&object.body)).then_some(object.tag))
+    if is_of(&digest_of(&object.body)) {
+        return Ok(Some(object.tag));
+    }
+    // Another content is found only if both responses are about the same object.
+    match object.tag == found.tag {
+        true => Ok(None),
+        false => {
+            let said = "two reads returned different objects";
+            Err(Fault::new(FaultKind::Unexpected, said))
+        }
+    }
 }
 
 /// Returns what a read after an unclear put means. The key belongs to the attempt alone.

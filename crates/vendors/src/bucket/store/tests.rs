@@ -253,6 +253,45 @@ async fn a_restored_object_is_the_same_version_and_other_content_is_not() {
     assert_eq!(error.kind(), StoreErrorKind::Corrupt);
 }
 
+/// The page of a gateway proves nothing: neither that a version is replaced, which rotates a
+/// generated secret, nor that a record is corrupt.
+#[tokio::test]
+async fn a_page_in_place_of_an_object_finds_nothing_out() {
+    let plain = http::HeaderMap::new();
+    let changing = [(http::header::ETAG, "\"page\"".parse().unwrap())];
+    for (headers, is_tagged) in [(plain, false), (changing.into_iter().collect(), true)] {
+        let scripted = Scripted::default();
+        let store = store(&scripted);
+        let id = store.put(&name(), b"sealed", options()).await.unwrap();
+        scripted.hide_reads(headers);
+        let options = DescribeOptions {
+            version: id.clone(),
+            others: Vec::new(),
+            absence: Absence::Confirmed,
+        };
+        let error = store.describe(&name(), options).await.unwrap_err();
+        assert_eq!(error.kind(), StoreErrorKind::Unexpected, "{is_tagged}");
+        if !is_tagged {
+            let error = store.get(&name(), &id).await.unwrap_err();
+            assert_eq!(error.kind(), StoreErrorKind::Unexpected);
+            let catalog = BucketCatalog::new(&scripted.bucket(), Slug::parse("acme").unwrap());
+            let error = catalog.read(&RecordKey::new("default")).await.unwrap_err();
+            assert_eq!(error.kind(), CatalogErrorKind::Unexpected);
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_object_larger_than_any_payload_is_another_and_is_not_read() {
+    let scripted = Scripted::default();
+    let store = store(&scripted);
+    let id = store.put(&name(), b"sealed", options()).await.unwrap();
+    scripted.overwrite(&key_of(&name(), &id), &vec![0; 65_537]);
+    scripted.then([]);
+    assert_eq!(status(&store, &id).await, VersionStatus::Replaced);
+    assert_eq!(scripted.log(), ["HEAD 200"]);
+}
+
 #[tokio::test]
 async fn a_deletion_lists_beside_the_named_versions_and_removes_the_rest() {
     let scripted = Scripted::default();
