@@ -182,11 +182,16 @@ async fn read_back(client: &Client, write: &Write, id: Uuid) -> Result<ReadBack,
         Err(fault) => return Err(fault),
     };
     let found = serde_json::from_slice::<Content>(&object.body);
-    Ok(match &write.condition {
-        _ if found.is_ok_and(|found| found.write_id == id) => ReadBack::Own(object.tag),
-        Condition::Matches(tag) if *tag == object.tag => ReadBack::Unchanged,
-        Condition::Matches(_) | Condition::Absent => ReadBack::Other,
-    })
+    match (&write.condition, found) {
+        (_, Ok(found)) if found.write_id == id => Ok(ReadBack::Own(object.tag)),
+        (Condition::Matches(tag), _) if *tag == object.tag => Ok(ReadBack::Unchanged),
+        (Condition::Matches(_) | Condition::Absent, Ok(_)) => Ok(ReadBack::Other),
+        // The page of a gateway is no other write.
+        (Condition::Matches(_) | Condition::Absent, Err(_)) => {
+            let said = "the object is not a record";
+            Err(Fault::new(FaultKind::Unexpected, said))
+        }
+    }
 }
 
 #[async_trait]

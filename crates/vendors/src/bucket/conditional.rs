@@ -63,17 +63,16 @@ where
             FaultKind::NotFound => matches!(write.condition, Condition::Matches(_)),
             _ => false,
         };
-        if is_refused {
-            let found = match in_doubt {
-                true => outcome(read_back().await.map_err(doubtful)?),
-                false => None,
-            };
-            return Ok(found.unwrap_or(Written::Refused));
+        if is_refused && !in_doubt {
+            return Ok(Written::Refused);
         }
-        let may_be_executed =
-            fault.is_in_doubt || fault.is_unclear() && fault.kind != FaultKind::NotSent;
+        // After doubt, a refusal is one more unclear answer: the own write may have landed, and
+        // a store may refuse a write while it still executes an earlier one.
+        let may_be_executed = is_refused
+            || fault.is_in_doubt
+            || fault.is_unclear() && fault.kind != FaultKind::NotSent;
         in_doubt |= may_be_executed;
-        let is_repeated = (fault.is_unclear() || fault.is_in_doubt)
+        let is_repeated = (may_be_executed || fault.is_unclear())
             && wait(client, &context, &mut spent, (tries, &fault)).await;
         if may_be_executed || in_doubt && !is_repeated {
             match (read_back().await, is_repeated) {

@@ -199,7 +199,10 @@ impl Fault {
                 ..Self::new(FaultKind::Unexpected, response.described)
             },
             Some(Answer::Response(response)) => response.fault(vendor),
-            Some(Answer::Lost(error)) => Self::from_http(error),
+            Some(Answer::Lost(error)) => Self {
+                is_in_doubt: may_be_executed(&error),
+                ..Self::from_http(error)
+            },
             Some(Answer::NoCredential(fault)) => fault,
             None => Self::new(FaultKind::Misconfigured, "the request could not be built"),
         }
@@ -220,6 +223,27 @@ impl Fault {
             HttpErrorKind::Invalid => FaultKind::Misconfigured,
         };
         Self::new(kind, "no answer").with_source(error)
+    }
+}
+
+/// Returns true if the server may have received the request, and may execute it.
+fn may_be_executed(error: &HttpError) -> bool {
+    match error.kind() {
+        HttpErrorKind::Connect
+        | HttpErrorKind::Invalid
+        | HttpErrorKind::Redirected
+        | HttpErrorKind::RedirectedInCircles
+        // Between two tries, of which a write has one.
+        | HttpErrorKind::Cancelled => false,
+        // Before the request, or an alert or a damaged record after it.
+        HttpErrorKind::Tls => {
+            let cause = error.source().and_then(|cause| cause.downcast_ref());
+            !cause.is_some_and(reqwest::Error::is_connect)
+        }
+        HttpErrorKind::Timeout
+        | HttpErrorKind::Interrupted
+        | HttpErrorKind::TooLarge
+        | HttpErrorKind::DeadlineExceeded => true,
     }
 }
 

@@ -2,14 +2,19 @@
 
 #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
-use crate::bucket::BucketCatalog;
 use crate::bucket::client::scripted::{Scripted, Step};
+use crate::bucket::{Bucket, BucketCatalog, BucketSettings};
+use crate::http::{HttpErrorKind, HttpSettings, Proxies};
 use planton_core::catalog::{
     CatalogError, CatalogErrorKind, CatalogStore as _, RecordKey, Revision, StoredRecord,
 };
 use planton_core::deadline::{OperationContext, Stop};
 use planton_core::names::Slug;
 use tokio_util::sync::CancellationToken;
+
+/// The record of another writer.
+const OTHERS: &str =
+    r#"{"revision":1,"write_id":"00000000-0000-0000-0000-000000000007","body":"{}","mac":"0f"}"#;
 
 const KEY: &str = "tf/acme/records/secrets/db.json";
 
@@ -135,11 +140,11 @@ async fn a_refused_connection_needs_no_read() {
 
 #[tokio::test]
 async fn anothers_write_is_a_conflict() {
-    let (outcome, log, store) = create(&[Step::LostBehind("{}")]).await;
+    let (outcome, log, store) = create(&[Step::LostBehind(OTHERS)]).await;
     expect_conflict(outcome);
     assert_eq!(log, ["PUT -", "GET 200"]);
     assert_eq!(store.keys(), [KEY]);
-    let (outcome, log, _) = replace(&[Step::LostBehind("{}")]).await;
+    let (outcome, log, _) = replace(&[Step::LostBehind(OTHERS)]).await;
     expect_conflict(outcome);
     assert_eq!(log, ["PUT -", "GET 200"]);
     // Without doubt, no read is needed.
@@ -150,6 +155,77 @@ async fn anothers_write_is_a_conflict() {
         .await;
     expect_conflict(outcome);
     assert_eq!(store.log(), ["PUT 412"]);
+}
+
+/// A store may refuse a write while it still executes an earlier one.
+#[tokio::test]
+async fn a_refusal_in_doubt_while_nothing_has_changed_is_no_conflict() {
+    let refused = Step::Status(412, "PreconditionFailed");
+    let (outcome, log, _) = create(&[Step::LostBefore, refused.clone()]).await;
+    assert_eq!(outcome.unwrap(), Revision(1));
+    assert_eq!(log, ["PUT -", "GET 404", "PUT 412", "GET 404", "PUT 200"]);
+    let (outcome, log, _) = replace(&[Step::LostBefore, refused.clone()]).await;
+    assert_eq!(outcome.unwrap(), Revision(2));
+    assert_eq!(log, ["PUT -", "GET 200", "PUT 412", "GET 200", "PUT 200"]);
+    // Its outcome stays open.
+    let store = Scripted::new([Step::LostBefore, refused.clone(), refused]);
+    let catalog = BucketCatalog::new(&store.bucket_with(3), Slug::parse("acme").unwrap());
+    let outcome = catalog.write(&key(), &record("1"), Revision::ABSENT).await;
+    assert_eq!(outcome.unwrap_err().kind(), CatalogErrorKind::Unavailable);
+    assert_eq!(store.log().len(), 6);
+}
+
+#[tokio::test]
+async fn an_object_that_is_no_record_is_no_other_write() {
+    let page = "<html>Welcome</html>";
+    for (outcome, ..) in [
+        create(&[Step::LostBehind(page)]).await,
+        replace(&[Step::LostBehind(page)]).await,
+    ] {
+        assert_eq!(outcome.unwrap_err().kind(), CatalogErrorKind::Unavailable);
+    }
+}
+
+#[tokio::test]
+async fn a_request_that_broke_after_it_was_sent_is_read_back() {
+    for kind in [
+        HttpErrorKind::Tls,
+        HttpErrorKind::TooLarge,
+        HttpErrorKind::DeadlineExceeded,
+    ] {
+        let (outcome, log, _) = create(&[Step::Breaks(kind)]).await;
+        assert_eq!(outcome.unwrap(), Revision(1), "{kind:?}");
+        assert_eq!(log, ["PUT -", "GET 200"], "{kind:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_failed_handshake_is_final_and_explained() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let endpoint = format!("https://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let _ = std::io::Write::write_all(&mut stream.unwrap(), b"HTTP/1.1 200 OK\r\n\r\n");
+        }
+    });
+    let configuration = [
+        ("url".to_owned(), "s3://acme-state/tf".into()),
+        ("region".to_owned(), "eu-central-1".into()),
+        ("endpoint".to_owned(), endpoint.as_str().into()),
+        ("access_key_id".to_owned(), "AKIA1".into()),
+    ];
+    let credential = [("secret_access_key".to_owned(), "hunter2".into())];
+    let settings = BucketSettings::read(&configuration.into(), &credential.into()).unwrap();
+    let http = HttpSettings {
+        proxies: Proxies::Ignored,
+        ..HttpSettings::default()
+    };
+    let bucket = Bucket::open(&settings, http).unwrap();
+    let catalog = BucketCatalog::new(&bucket, Slug::parse("acme").unwrap());
+    let outcome = catalog.write(&key(), &record("1"), Revision::ABSENT).await;
+    let error = outcome.unwrap_err();
+    assert_eq!(error.kind(), CatalogErrorKind::Misconfigured, "{error:?}");
+    assert_eq!(bucket.requests().total(), 1);
 }
 
 #[tokio::test]
