@@ -108,7 +108,6 @@ impl Probe<'_> {
         what: &'static str,
         from: Option<(Path, Tag)>,
     ) -> Result<(Path, Tag), CatalogError> {
-        let context = OperationContext::current();
         let mut spent = Spent::new();
         let mut start = self.start(from.clone());
         let mut doubtful = Vec::new();
@@ -128,14 +127,7 @@ impl Probe<'_> {
                     "rejected all of {WRITERS} parallel {what}, of which one must win"
                 )));
             };
-            let policy = self.client.retry();
-            let is_limited = fault.kind == FaultKind::RateLimited;
-            spent.count(is_limited && context.deadline.is_some());
-            let delay = policy.delay(spent.tries(), fault.retry_after);
-            let may_go_on = spent.affords(policy, delay, &context);
-            if !may_go_on || context.pause(delay).await.is_err() {
-                return Err(self.explain(fault, Operation::Put));
-            }
+            self.pause(&mut spent, fault).await?;
         }
     }
 
@@ -151,6 +143,8 @@ impl Probe<'_> {
                 Ok(_) => round.winners.push(writer),
                 Err(fault) if fault.kind == FaultKind::Refused => round.refused += 1,
                 Err(fault) if fault.is_unclear() => {
+                    // A store that refuses a concurrent write so has raced it.
+                    round.refused += usize::from(fault.kind == FaultKind::Busy);
                     round.unclear.push(writer);
                     round.fault = Some(fault);
                 }
@@ -199,9 +193,37 @@ impl Probe<'_> {
     async fn update_of_nothing(&self, tag: Tag) -> Result<(), CatalogError> {
         let Start { path, .. } = self.start(None);
         let put = write(&path, "absent", Condition::Matches(tag));
-        match self.client.put_once(&put).await {
-            Ok(_) => Err(self.unfit("executes an update of an object that does not exist")),
-            Err(_) => Ok(()),
+        let mut spent = Spent::new();
+        let mut in_doubt = false;
+        loop {
+            match self.client.put_once(&put).await {
+                Ok(_) => break,
+                Err(fault) if fault.is_in_doubt || fault.is_unclear() => {
+                    in_doubt = true;
+                    self.pause(&mut spent, fault).await?;
+                }
+                // Whatever the reason, this try created nothing.
+                Err(_) if !in_doubt => return Ok(()),
+                Err(_) => match self.client.get(&path).await {
+                    Ok(_) => break,
+                    Err(_) => return Ok(()),
+                },
+            }
+        }
+        Err(self.unfit("executes an update of an object that does not exist"))
+    }
+
+    /// Waits before the next try.
+    async fn pause(&self, spent: &mut Spent, fault: Fault) -> Result<(), CatalogError> {
+        let context = OperationContext::current();
+        let policy = self.client.retry();
+        let is_limited = fault.kind == FaultKind::RateLimited;
+        spent.count(is_limited && context.deadline.is_some());
+        let delay = policy.delay(spent.tries(), fault.retry_after);
+        let may_go_on = spent.affords(policy, delay, &context);
+        match may_go_on && context.pause(delay).await.is_ok() {
+            true => Ok(()),
+            false => Err(self.explain(fault, Operation::Put)),
         }
     }
 

@@ -43,6 +43,37 @@ async fn a_lost_answer_and_a_rate_limit_do_not_fail_a_probe() {
     assert_eq!(store.keys(), [""; 0]);
 }
 
+/// S3 may answer a concurrent write so. The write lost its race.
+#[tokio::test]
+async fn a_store_that_answers_a_lost_race_with_409_passes() {
+    let store = Scripted::with_flaw(Flaw::RefusesAsBusy);
+    probe(&store).await.unwrap();
+    assert_eq!(store.keys(), [""; 0]);
+}
+
+#[tokio::test]
+async fn an_update_of_nothing_without_an_answer_is_repeated() {
+    let mut steps = vec![Step::Serve; 32 + 8 * 32];
+    steps.push(Step::Status(503, "ServiceUnavailable"));
+    let store = Scripted::new(steps);
+    probe(&store).await.unwrap();
+    let puts = store.log();
+    let puts: Vec<_> = puts.iter().filter(|line| line.starts_with("PUT")).collect();
+    assert_eq!(puts.len(), 32 + 8 * 32 + 2);
+    assert_eq!(puts[puts.len() - 2..], ["PUT 503", "PUT 404"]);
+}
+
+#[tokio::test]
+async fn an_update_of_nothing_whose_answer_is_lost_is_found() {
+    let store = Scripted::with_flaw(Flaw::CreatesByUpdate);
+    let mut steps = vec![Step::Serve; 32 + 8 * 32];
+    steps.push(Step::LostAfter);
+    store.then(steps);
+    let error = probe(&store).await.unwrap_err();
+    let words = "update of an object that does not exist";
+    assert!(error.remedy().unwrap().contains(words), "{error:?}");
+}
+
 #[tokio::test]
 async fn a_store_with_a_flaw_is_rejected_by_its_name() {
     for (flaw, words) in [
