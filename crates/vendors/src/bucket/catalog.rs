@@ -35,8 +35,8 @@ pub struct BucketCatalog {
     organization: Slug,
     client: Client,
     places: Places,
-    /// The newest revision of each record that this process has seen.
-    seen: Mutex<HashMap<RecordKey, Seen>>,
+    /// The revisions of each record that this process has read or written.
+    seen: Mutex<HashMap<RecordKey, Vec<Seen>>>,
 }
 
 /// The content of a record's object.
@@ -53,12 +53,16 @@ struct Content {
 }
 
 /// A revision of a record.
+///
+/// After a restore of an older object, a revision comes again with another record. A task that
+/// saw the first one must not overwrite the second.
 #[derive(Debug)]
 struct Seen {
     revision: Revision,
-    /// `None` after a write on this revision was refused. Then no further write of this process
-    /// is based on it: after a restore of an older object, a revision comes again with another
-    /// record.
+    /// The write that this process saw first under this revision.
+    write_id: Uuid,
+    /// The tag of that write's object. `None` after a write on it was refused, or another write
+    /// was found under this revision. Then no write is based on it, until it is read again.
     tag: Option<Tag>,
 }
 
@@ -93,22 +97,37 @@ impl BucketCatalog {
         CatalogError::new(kind, operation, location.url_of(path.as_ref()))
     }
 
-    /// Remembers the tag of a revision.
-    fn remember(&self, key: &RecordKey, revision: Revision, tag: Tag) {
+    /// Remembers a revision that was read. The same write may have another tag: its object was
+    /// copied, or encrypted again.
+    fn remember_read(&self, key: &RecordKey, read: &Read) {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_refused = |known: &Seen| known.revision == revision && known.tag.is_none();
-        if !seen.get(key).is_some_and(is_refused) {
-            let tag = Some(tag);
-            seen.insert(key.clone(), Seen { revision, tag });
+        let seen = seen.entry(key.clone()).or_default();
+        let (revision, write_id) = (Revision(read.content.revision), read.content.write_id);
+        let tag = read.tag.clone();
+        match seen.iter_mut().find(|seen| seen.revision == revision) {
+            Some(seen) => seen.tag = (seen.write_id == write_id).then_some(tag),
+            None => seen.push(Seen {
+                revision,
+                write_id,
+                tag: Some(tag),
+            }),
         }
+    }
+
+    /// Remembers a revision that this process has written.
+    fn remember_written(&self, key: &RecordKey, written: Seen) {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let seen = seen.entry(key.clone()).or_default();
+        seen.retain(|seen| seen.revision != written.revision);
+        seen.push(written);
     }
 
     /// Remembers that a write on a revision was refused.
     fn remember_refused(&self, key: &RecordKey, revision: Revision) {
-        if revision != Revision::ABSENT {
-            let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-            let tag = None;
-            seen.insert(key.clone(), Seen { revision, tag });
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut seen = seen.get_mut(key).into_iter().flatten();
+        if let Some(seen) = seen.find(|seen| seen.revision == revision) {
+            seen.tag = None;
         }
     }
 
@@ -117,11 +136,12 @@ impl BucketCatalog {
         seen.remove(key);
     }
 
-    /// Returns the tag of a revision: `None` if the revision was not seen, `Some(None)` if a
-    /// write on it was refused.
+    /// Returns the tag of a revision: `None` if the revision was not seen, `Some(None)` if no
+    /// write may be based on it.
     fn seen(&self, key: &RecordKey, revision: Revision) -> Option<Option<Tag>> {
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        let found = seen.get(key).filter(|seen| seen.revision == revision);
+        let mut seen = seen.get(key).into_iter().flatten();
+        let found = seen.find(|seen| seen.revision == revision);
         found.map(|found| found.tag.clone())
     }
 
@@ -201,7 +221,7 @@ impl CatalogStore for BucketCatalog {
         key: &RecordKey,
     ) -> Result<Option<(StoredRecord, Revision)>, CatalogError> {
         let path = self.places.record(key);
-        let Read { content, tag } = match self.fetch(&path).await? {
+        let read = match self.fetch(&path).await? {
             Ok(found) => found,
             Err(fault) => {
                 self.forget(key);
@@ -216,10 +236,14 @@ impl CatalogStore for BucketCatalog {
                 return Ok(None);
             }
         };
-        let revision = Revision(content.revision);
-        self.remember(key, revision, tag);
-        let Content { body, mac, .. } = content;
-        Ok(Some((StoredRecord { body, mac }, revision)))
+        self.remember_read(key, &read);
+        let Content {
+            revision,
+            body,
+            mac,
+            ..
+        } = read.content;
+        Ok(Some((StoredRecord { body, mac }, Revision(revision))))
     }
 
     async fn read_fenced(
@@ -261,12 +285,12 @@ impl CatalogStore for BucketCatalog {
     ) -> Result<Revision, CatalogError> {
         let path = self.places.record(key);
         let conflict = || self.error(CatalogErrorKind::Conflict, Operation::Put, &path);
-        let revision = expected.0.checked_add(1).ok_or_else(conflict)?;
+        let revision = Revision(expected.0.checked_add(1).ok_or_else(conflict)?);
         let condition = self.condition(key, &path, expected).await?;
         let condition = condition.ok_or_else(conflict)?;
         let id = Uuid::new_v4();
         let content = serde_json::to_vec(&Content {
-            revision,
+            revision: revision.0,
             write_id: id,
             body: record.body.clone(),
             mac: record.mac.clone(),
@@ -283,8 +307,13 @@ impl CatalogStore for BucketCatalog {
         let outcome = write(&self.client, &put, read_back).await;
         match outcome.map_err(|fault| self.explain(fault, Operation::Put, &path))? {
             Written::Done(tag) => {
-                self.remember(key, Revision(revision), tag);
-                Ok(Revision(revision))
+                let written = Seen {
+                    revision,
+                    write_id: id,
+                    tag: Some(tag),
+                };
+                self.remember_written(key, written);
+                Ok(revision)
             }
             Written::Refused => {
                 self.remember_refused(key, expected);
@@ -317,3 +346,6 @@ impl CatalogStore for BucketCatalog {
         Ok(keys)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -17,8 +17,9 @@ use super::exchange::{Answer, observed};
 use super::fault::{Fault, FaultKind};
 use super::open::{Credentials, azure_address};
 use super::{Client, OpenBucket};
+use crate::bucket::location::BucketVendor;
 
-/// Identifies the content of an object: the ETag, and the generation in Google's store.
+/// Identifies the content of an object: the ETag, or the generation in Google's store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::bucket) struct Tag(UpdateVersion);
 
@@ -72,6 +73,23 @@ pub(in crate::bucket) struct Folder {
     pub(in crate::bucket) folders: Vec<Path>,
 }
 
+impl Tag {
+    /// Keeps what a condition compares. A version identifier changes without the content, once
+    /// a bucket keeps versions.
+    fn new(vendor: BucketVendor, found: UpdateVersion) -> Self {
+        Self(match vendor {
+            BucketVendor::Gcs => UpdateVersion {
+                e_tag: None,
+                ..found
+            },
+            BucketVendor::S3 | BucketVendor::Azure => UpdateVersion {
+                version: None,
+                ..found
+            },
+        })
+    }
+}
+
 impl Stat {
     /// Returns a value of the metadata.
     pub(in crate::bucket) fn metadata(&self, name: &'static str) -> Option<&str> {
@@ -105,7 +123,8 @@ impl Client {
             };
             async move { store.put_opts(&path, body.into(), options).await }
         });
-        Ok(Tag(put.await?.into()))
+        let vendor = self.settings().location().vendor();
+        Ok(Tag::new(vendor, put.await?.into()))
     }
 
     /// Returns an object with its content.
@@ -128,11 +147,12 @@ impl Client {
     }
 
     async fn get_opts(&self, path: &Path, options: GetOptions) -> Result<Object, Fault> {
+        let vendor = self.settings().location().vendor();
         self.call(|store| {
             let (path, options) = (path.clone(), options.clone());
             async move {
                 let found = store.get_opts(&path, options).await?;
-                let tag = tag(&found.meta)?;
+                let tag = tag(vendor, &found.meta)?;
                 let attributes = found.attributes.clone();
                 let body = found.bytes().await?;
                 Ok(Object {
@@ -164,6 +184,7 @@ impl Client {
     }
 
     async fn head_alone(&self, path: &Path) -> Result<Stat, Fault> {
+        let vendor = self.settings().location().vendor();
         self.call(|store| {
             let path = path.clone();
             let options = GetOptions {
@@ -173,7 +194,7 @@ impl Client {
             async move {
                 let found = store.get_opts(&path, options).await?;
                 Ok(Stat {
-                    tag: tag(&found.meta)?,
+                    tag: tag(vendor, &found.meta)?,
                     size: found.meta.size,
                     attributes: found.attributes,
                 })
@@ -327,17 +348,18 @@ impl Client {
 
 /// Returns the tag of a read. All three vendors send an ETag, and `object_store` does not
 /// require it of S3. A response without one is not the vendor's, such as the page of a gateway.
-fn tag(meta: &ObjectMeta) -> object_store::Result<Tag> {
+fn tag(vendor: BucketVendor, meta: &ObjectMeta) -> object_store::Result<Tag> {
     if meta.e_tag.is_none() {
         return Err(object_store::Error::Generic {
             store: "bucket",
             source: "no ETag".into(),
         });
     }
-    Ok(Tag(UpdateVersion {
+    let found = UpdateVersion {
         e_tag: meta.e_tag.clone(),
         version: meta.version.clone(),
-    }))
+    };
+    Ok(Tag::new(vendor, found))
 }
 
 /// Returns the part of a listed path below `folder`; `None` for the folder's own placeholder,
