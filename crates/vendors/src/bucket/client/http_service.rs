@@ -64,6 +64,9 @@ impl HttpService for BucketService {
         let method = request.method().clone();
         let query = request.uri().query().unwrap_or_default();
         let is_listing = query.contains("list-type=2") || query.contains("comp=list");
+        let page = url::form_urlencoded::parse(query.as_bytes())
+            .find(|(name, _)| name == "continuation-token" || name == "marker")
+            .map(|(_, token)| token.into_owned());
         let sent = match ours(request, &self.extra).await {
             Ok(request) => {
                 let http = match request.method == Method::PUT {
@@ -77,7 +80,7 @@ impl HttpService for BucketService {
         match sent {
             Ok(response) => {
                 note(Answer::Response(Response::read(&response, &method)));
-                match is_listing && !is_whole_listing(&response) {
+                match is_listing && !is_whole_listing(&response, page.as_deref()) {
                     true => {
                         let error = HttpError::new(HttpErrorKind::Invalid, "a listing");
                         Err(StoreHttpError::new(StoreHttpErrorKind::Decode, error))
@@ -95,10 +98,12 @@ impl HttpService for BucketService {
 }
 
 /// Returns true for a failure, and for a listing that names its next page if it is cut off.
+/// `page` is the token of the requested page.
 ///
 /// `object_store` takes any XML for a listing, and one without the token of its next page for
 /// the last one. A server with an older version of the listing would lose all further pages.
-fn is_whole_listing(response: &HttpResponse) -> bool {
+/// With a server that ignores the token, the listing would never end.
+fn is_whole_listing(response: &HttpResponse, page: Option<&str>) -> bool {
     if !response.status.is_success() {
         return true;
     }
@@ -116,12 +121,14 @@ fn is_whole_listing(response: &HttpResponse) -> bool {
     let between = |name: &str| {
         let (_, rest) = text.split_once(&format!("<{name}>"))?;
         let (value, _) = rest.split_once(&format!("</{name}>"))?;
-        Some(value.trim())
+        Some(value.trim()).filter(|value| !value.is_empty())
     };
     let is_cut_off = between("IsTruncated") == Some("true");
-    let names_next = between("NextContinuationToken").is_some_and(|token| !token.is_empty());
-    text.starts_with("<EnumerationResults")
-        || text.starts_with("<ListBucketResult") && (names_next || !is_cut_off)
+    let next = between("NextContinuationToken");
+    let is_known = text.starts_with("<EnumerationResults")
+        || text.starts_with("<ListBucketResult") && (next.is_some() || !is_cut_off);
+    let next = next.or_else(|| between("NextMarker"));
+    is_known && (next.is_none() || next != page)
 }
 
 async fn ours(request: StoreRequest, extra: &ExtraHeaders) -> Result<HttpRequest, HttpError> {

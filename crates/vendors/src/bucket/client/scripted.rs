@@ -58,6 +58,10 @@ pub(in crate::bucket) enum Flaw {
     DropsMetadata,
     /// A listing is cut off, and names no next page.
     CutsListings,
+    /// A listing returns its first page for each page.
+    RepeatsPages,
+    /// It denies the first deletion.
+    DeniesFirstDeletion,
     /// A listing is the page of a gateway.
     HidesListings,
     /// A listing has all objects of the bucket.
@@ -85,6 +89,8 @@ struct State {
     slack: u32,
     reads: Option<(u16, &'static str)>,
     page: Option<HeaderMap>,
+    page_size: Option<usize>,
+    keeps_versions: bool,
 }
 
 /// The store.
@@ -116,6 +122,16 @@ impl Scripted {
     /// Answers all reads of objects with this status and code.
     pub(in crate::bucket) fn refuse_reads(&self, status: u16, code: &'static str) {
         self.0.lock().unwrap().reads = Some((status, code));
+    }
+
+    /// Switches versioning on. Objects from before then have the version "null".
+    pub(in crate::bucket) fn keep_versions(&self) {
+        self.0.lock().unwrap().keeps_versions = true;
+    }
+
+    /// Limits the pages of listings.
+    pub(in crate::bucket) fn page_at(&self, size: usize) {
+        self.0.lock().unwrap().page_size = Some(size);
     }
 
     /// Answers all reads of objects with the page of a gateway.
@@ -300,6 +316,9 @@ impl State {
                 Some(stored) => {
                     let mut headers = stored.metadata.clone();
                     headers.insert("etag", stored.tag.parse().unwrap());
+                    if self.keeps_versions {
+                        headers.insert("x-amz-version-id", HeaderValue::from_static("null"));
+                    }
                     headers.insert("content-length", stored.body.len().into());
                     let body = match request.method == Method::HEAD {
                         true => Vec::new(),
@@ -310,6 +329,12 @@ impl State {
                 None if request.method == Method::HEAD => answer(404, HeaderMap::new(), Vec::new()),
                 None => refusal(404, "NoSuchKey"),
             },
+            Method::DELETE
+                if self.flaw == Flaw::DeniesFirstDeletion
+                    && std::mem::take(&mut self.slack) > 0 =>
+            {
+                refusal(403, "AccessDenied")
+            }
             Method::DELETE => {
                 self.objects.remove(&key);
                 answer(204, HeaderMap::new(), Vec::new())
@@ -387,7 +412,7 @@ impl State {
         if self.flaw == Flaw::CutsListings {
             xml.push_str("<IsTruncated>true</IsTruncated>");
         }
-        let mut folders = BTreeSet::new();
+        let (mut folders, mut found) = (BTreeSet::new(), Vec::new());
         for (key, stored) in &self.objects {
             let Some(rest) = key.strip_prefix(prefix) else {
                 continue;
@@ -398,21 +423,26 @@ impl State {
                 }
                 None => {
                     let (size, at) = (stored.body.len(), stored.written_at);
-                    write!(
-                        xml,
+                    found.push(format!(
                         "<Contents><Key>{key}</Key><Size>{size}</Size><LastModified>{at:.3}\
                          </LastModified><ETag>x</ETag></Contents>"
-                    )
-                    .unwrap();
+                    ));
                 }
             }
         }
-        for folder in folders {
-            write!(
-                xml,
-                "<CommonPrefixes><Prefix>{folder}</Prefix></CommonPrefixes>"
-            )
-            .unwrap();
+        let folder = |it| format!("<CommonPrefixes><Prefix>{it}</Prefix></CommonPrefixes>");
+        found.extend(folders.into_iter().map(folder));
+        let from = query
+            .get("continuation-token")
+            .map(|it| it.parse().unwrap());
+        let from = from
+            .filter(|_| self.flaw != Flaw::RepeatsPages)
+            .unwrap_or(0);
+        let to = found.len().min(from + self.page_size.unwrap_or(1_000));
+        xml.push_str(&found[from..to].concat());
+        if to < found.len() {
+            let next = format!("<NextContinuationToken>{to}</NextContinuationToken>");
+            write!(xml, "<IsTruncated>true</IsTruncated>{next}").unwrap();
         }
         xml.push_str("</ListBucketResult>");
         answer(200, HeaderMap::new(), xml.into_bytes())

@@ -93,6 +93,18 @@ async fn a_lost_write_is_repeated() {
 }
 
 #[tokio::test]
+async fn a_version_identifier_is_no_other_content() {
+    let store = Scripted::default();
+    let catalog = catalog(&store);
+    let first = catalog.write(&key(), &record("1"), Revision::ABSENT).await;
+    store.keep_versions();
+    store.then([Step::LostBefore]);
+    let outcome = catalog.write(&key(), &record("2"), first.unwrap()).await;
+    assert_eq!(outcome.unwrap(), Revision(2));
+    assert_eq!(store.log(), ["PUT -", "GET 200", "PUT 200"]);
+}
+
+#[tokio::test]
 async fn a_write_that_lands_after_the_read_is_recognized_by_its_repetition() {
     let (outcome, log, _) = create(&[Step::Late(1)]).await;
     assert_eq!(outcome.unwrap(), Revision(1));
@@ -295,6 +307,16 @@ async fn tries_are_limited_by_the_policy() {
     let pair = ["PUT 503", "GET 404"];
     assert_eq!(store.log(), [pair, pair, pair].concat());
     assert_eq!(bucket.requests().total(), 6);
+}
+
+#[tokio::test]
+async fn a_write_that_is_rate_limited_to_the_end_is_reported_so() {
+    let store = Scripted::new(vec![Step::Status(429, "SlowDown"); 8]);
+    let catalog = BucketCatalog::new(&store.bucket_with(3), Slug::parse("acme").unwrap());
+    let outcome = catalog.write(&key(), &record("1"), Revision::ABSENT).await;
+    let error = outcome.unwrap_err();
+    assert_eq!(error.kind(), CatalogErrorKind::RateLimited);
+    assert!(error.remedy().unwrap().contains("rate limiting"));
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use futures_util::{StreamExt as _, stream};
 use object_store::path::Path;
 
 use super::Bucket;
@@ -94,15 +94,18 @@ impl BucketStore {
         }
     }
 
+    /// Deletes all keys, even if the deletion of one fails.
     async fn delete_keys(&self, keys: Vec<Path>) -> Result<(), StoreError> {
         let deletions = keys.into_iter().map(|path| async move {
             let deleted = self.client.delete(&path).await;
             deleted.map_err(|fault| self.explain(fault, Operation::Delete, &path))
         });
-        stream::iter(deletions)
-            .buffer_unordered(DELETIONS_AT_ONCE)
-            .try_collect()
-            .await
+        let mut deletions = stream::iter(deletions).buffer_unordered(DELETIONS_AT_ONCE);
+        let mut outcome = Ok(());
+        while let Some(deleted) = deletions.next().await {
+            outcome = outcome.and(deleted);
+        }
+        outcome
     }
 
     /// Deletes the named versions, and lists beside it what else there is. The key of an

@@ -181,36 +181,6 @@ async fn a_write_without_a_read_before_it_takes_one_more() {
 }
 
 #[tokio::test]
-async fn a_revision_that_comes_again_after_a_restore_is_not_overwritten() {
-    let scripted = Scripted::default();
-    let organization = Slug::parse("acme").unwrap();
-    let [one, other] = [0, 1].map(|_| BucketCatalog::new(&scripted.bucket(), organization.clone()));
-    let record = |body: &str| StoredRecord {
-        body: body.to_owned(),
-        mac: "0f".to_owned(),
-    };
-    let key = RecordKey::new("secrets/0123");
-    let place = "tf/acme/records/secrets/0123.json";
-    let first = one
-        .write(&key, &record("1"), Revision::ABSENT)
-        .await
-        .unwrap();
-    let old = scripted.body(place);
-    let second = one.write(&key, &record("2"), first).await.unwrap();
-    scripted.overwrite(place, &old);
-    let again = other.write(&key, &record("other"), first).await.unwrap();
-    assert_eq!(again, second);
-    for _ in 0..2 {
-        let error = one.write(&key, &record("3"), second).await.unwrap_err();
-        assert_eq!(error.kind(), CatalogErrorKind::Conflict);
-        let (found, revision) = one.read(&key).await.unwrap().unwrap();
-        assert_eq!((found.body.as_str(), revision), ("other", second));
-    }
-    // The writer that made the revision goes on from it.
-    other.write(&key, &record("4"), again).await.unwrap();
-}
-
-#[tokio::test]
 async fn a_put_takes_one_request_and_a_lost_answer_one_more() {
     let scripted = Scripted::default();
     let store = store(&scripted);
@@ -309,6 +279,51 @@ async fn a_deletion_lists_beside_the_named_versions_and_removes_the_rest() {
     assert_eq!(scripted.log().len(), 3);
 }
 
+#[tokio::test]
+async fn a_listing_of_several_pages_is_whole() {
+    let scripted = Scripted::default();
+    scripted.page_at(2);
+    let catalog = BucketCatalog::new(&scripted.bucket(), Slug::parse("acme").unwrap());
+    let record = StoredRecord {
+        body: "{}".to_owned(),
+        mac: "0f".to_owned(),
+    };
+    let keys = ["1", "2", "3", "4", "5"].map(|it| RecordKey::new(format!("entries/{it}")));
+    for key in &keys {
+        catalog.write(key, &record, Revision::ABSENT).await.unwrap();
+    }
+    scripted.then([]);
+    assert_eq!(catalog.list("entries").await.unwrap(), keys);
+    assert_eq!(scripted.log().len(), 3);
+    let store = store(&scripted);
+    for digit in ["1", "2", "3"] {
+        let name = RemoteName::new(format!("planton/acme/org/{digit}"));
+        store.put(&name, b"sealed", options()).await.unwrap();
+        store.put(&name, b"sealed", options()).await.unwrap();
+        store.put(&name, b"sealed", options()).await.unwrap();
+        let listed = store.versions_besides(&name, &[]).await.unwrap();
+        assert_eq!(listed.len(), 3);
+    }
+    let children = store.children("planton/acme/org").await.unwrap();
+    assert_eq!(children, ["1", "2", "3"]);
+}
+
+#[tokio::test]
+async fn a_failed_deletion_does_not_stop_the_others() {
+    let scripted = Scripted::with_flaw(Flaw::DeniesFirstDeletion);
+    let store = store(&scripted);
+    let mut ids = Vec::new();
+    for _ in 0..3 {
+        ids.push(store.put(&name(), b"sealed", options()).await.unwrap());
+    }
+    let deleted = store.delete(&name(), Deletion::Versions(ids)).await;
+    assert_eq!(
+        deleted.unwrap_err().kind(),
+        StoreErrorKind::PermissionDenied
+    );
+    assert_eq!(scripted.keys().len(), 1);
+}
+
 /// A store or a gateway may ignore the prefix of a listing.
 #[tokio::test]
 async fn a_listing_of_another_folder_is_an_error_and_deletes_nothing() {
@@ -345,8 +360,15 @@ async fn the_placeholder_of_a_folder_is_no_foreign_object() {
 
 #[tokio::test]
 async fn a_listing_that_may_not_be_whole_is_an_error() {
-    for flaw in [Flaw::CutsListings, Flaw::HidesListings] {
+    for flaw in [Flaw::CutsListings, Flaw::HidesListings, Flaw::RepeatsPages] {
         let scripted = Scripted::with_flaw(flaw);
+        scripted.page_at(2);
+        for key in ["entries", "objects/planton/acme/org"] {
+            for place in ["1/1", "2/2", "3/3"] {
+                scripted.overwrite(&format!("tf/acme/{key}/{place}"), b"");
+                scripted.overwrite(&format!("tf/acme/records/{key}/{place}"), b"");
+            }
+        }
         let store = store(&scripted);
         let error = store.children("planton/acme/org").await.unwrap_err();
         assert_eq!(error.kind(), StoreErrorKind::Unexpected, "{flaw:?}");
