@@ -316,4 +316,4 @@ impl ProvisionKek for ServiceKek {
 const INSTALL: &str = "This is the organization's own key, which stays at the identifier that its \
                        record names: neither an apply nor a plain rewrap moves it to another key or \
                        version. If it cannot be enabled again, install the key that the settings \
-                       name now, with an escrow identity: terraform-provider-planton rewrap --with.";
+                       name now, with an escrow identity: run the command rewrap --with.";
