@@ -138,6 +138,9 @@ class Plain(Handler):
             return 200, self.vault.control, {}
         if path == "/control/issue-token":
             return 200, {"token": self.authority.issue(options["tenant_id"], RESOURCE)}, {}
+        if path == "/control/token" and self.command == "POST":
+            known = self.authority.tokens.get(json.loads(raw)["token"], (None, None))
+            return 200, {"tenant": known[0], "resource": known[1]}, {}
         if path == "/control/client-secrets" and self.command == "POST":
             body = json.loads(raw)
             self.authority.client_secrets.update(body["add"])

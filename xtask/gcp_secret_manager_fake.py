@@ -282,6 +282,8 @@ class Fake:
             self.window = body.pop("seconds", 60.0)
             self.quotas = body
             self.windows = {}
+        elif path == "/fake/who":
+            return {"who": self.identity.who(f"Bearer {body['token']}")}
         elif path == "/fake/lag":
             self.store.lag = body["seconds"]
         elif path == "/fake/grant-later":

@@ -164,7 +164,7 @@ class Access:
             return self.policies[call.principal]["Statement"]
         more = ["ListSecrets"] if call.key.startswith(READER) else []
         actions = [f"secretsmanager:{name}" for name in GRANTED + more]
-        actions += ["sts:AssumeRole", "kms:*"]
+        actions += ["sts:AssumeRole", "kms:*", "s3:*"]
         return [{"Effect": "Allow", "Action": actions, "Resource": "*"}]
 
 
@@ -221,6 +221,11 @@ def sign(call, secret, stamp, date, service, signed):
         f"{name}:{' '.join(call.headers.get(name, '').split())}\n" for name in signed
     )
     digest = hashlib.sha256(call.body).hexdigest()
+    if service == "s3":
+        # https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html
+        digest = call.headers.get("x-amz-content-sha256", digest)
+        parts = [part.partition("=") for part in query.split("&") if part]
+        query = "&".join(sorted(f"{name}={value}" for name, _, value in parts))
     canonical = "\n".join(
         [call.method, path, query, headers, ";".join(signed), digest]
     )

@@ -1,8 +1,8 @@
 """A strict front before moto, for tests. It enforces rules of AWS that moto lacks.
 
-moto stores the secrets, the KMS keys and the assumed roles. The front authenticates,
-authorizes and checks each request, and corrects moto's responses. It follows AWS's API
-references:
+moto stores the secrets, the KMS keys, the objects and the assumed roles. The front
+authenticates, authorizes and checks each request, and corrects moto's responses. It
+follows AWS's API references:
 https://docs.aws.amazon.com/secretsmanager/latest/apireference/Welcome.html
 https://docs.aws.amazon.com/STS/latest/APIReference/welcome.html
 
@@ -20,6 +20,7 @@ Tests configure access and faults below /_front/:
                      documented policy on every secret
   POST kms-keys      {"id"}: adds a KMS key for Secrets Manager, by the id that requests
                      use
+  POST s3            {"do", "bucket", ...}: changes a bucket; see moto_s3.py
   POST kms           {"do", ...}: changes a key of AWS KMS; see moto_kms.py
   POST expired       {"id"}: expires an access key
   POST no-key        {"id"}: deletes an access key
@@ -55,6 +56,7 @@ from moto.moto_server.werkzeug_app import (
 from moto.secretsmanager.models import secretsmanager_backends
 
 import moto_kms
+import moto_s3
 from moto_access import ACCOUNT, Access, Refusal
 
 REGION = sys.argv[2]
@@ -107,6 +109,9 @@ class Call:
             if service == "TrentService":
                 self.service = "kms"
                 name = moto_kms.name_of(self.parameters)
+        elif (method, target) != ("POST", "/"):
+            self.service = "s3"
+            self.action, name = moto_s3.describe(self)
         else:
             self.service = "sts"
             form = urllib.parse.parse_qs(body.decode())
@@ -266,8 +271,9 @@ def forward(call):
 
     body = b"".join(moto(environ, start))
     status = answer["status"]
-    # AWS returns 400 where moto returns 404.
-    return 400 if status == 404 else status, answer["headers"], body
+    # AWS returns 400 where moto returns 404, except for S3.
+    is_missing = status == 404 and call.service != "s3"
+    return 400 if is_missing else status, answer["headers"], body
 
 
 # --- Control by tests
@@ -316,6 +322,8 @@ def control(method, target, body):
         access.identities.add(told["token"])
     elif path == "policies":
         access.policies[told["principal"]] = told["policy"]
+    elif path == "s3":
+        return moto_s3.control(told, REGION)
     elif path == "kms":
         return moto_kms.control(told)
     elif path == "kms-keys":
@@ -352,6 +360,8 @@ def answer(call, peer):
         is_secret = call.service == "secretsmanager"
         if is_kms:
             moto_kms.authorize(call, access)
+        elif call.service == "s3":
+            moto_s3.authorize(call, access)
         else:
             access.authorize(call, secret_of(call) if is_secret else None)
         if is_secret:
@@ -375,6 +385,8 @@ def answer(call, peer):
 def serve(call):
     if call.service == "kms":
         return moto_kms.serve(call, forward)
+    if call.service == "s3":
+        return moto_s3.serve(call, access, forward)
     if call.service == "secretsmanager":
         check(call)
         if call.action == "PutSecretValue":
@@ -389,6 +401,8 @@ def serve(call):
 
 
 def refused(call, error):
+    if call.service == "s3":
+        return moto_s3.refused(call, error)
     if call.service == "sts":
         body = (
             '<ErrorResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><Error>'
@@ -430,10 +444,15 @@ class Handler(BaseHTTPRequestHandler):
         head = [f"HTTP/1.1 {status} -"]
         skipped = ("content-length", "connection", "transfer-encoding")
         head += [f"{name}: {v}" for name, v in sent if name.lower() not in skipped]
-        head += [f"content-length: {len(content)}", "", ""]
-        self.wfile.write("\r\n".join(head).encode() + content)
+        length = len(content)
+        if self.command == "HEAD":
+            # The length of the object, whose content is not sent.
+            lengths = [v for name, v in sent if name.lower() == "content-length"]
+            length, content = (lengths or [length])[0], b""
+        head += [f"content-length: {length}"] if status != 204 else []
+        self.wfile.write("\r\n".join([*head, "", ""]).encode() + content)
 
-    do_GET = do_POST = do_PUT = handle_any
+    do_GET = do_POST = do_PUT = do_HEAD = do_DELETE = handle_any
 
     def setup(self):
         super().setup()

@@ -1,5 +1,5 @@
-//! The key file of the embedded platform: its creation after a loss, its rotation, and the
-//! removal of its former root keys.
+//! The key file of the embedded platform or of a bucket: its creation after a loss, its
+//! rotation, and the removal of its former root keys.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -9,7 +9,7 @@ use clap::{Args, Subcommand};
 use serde::Serialize;
 
 use super::operator::{self, Failure, Form, Report, STATUSES};
-use crate::provider::{self, Environment};
+use crate::provider::{self, Environment, KeyPlace};
 use planton_core::names::Slug;
 use planton_core::operations::{KeyEncryptionKey as _, LocalKek, OperationError, pin_of};
 use planton_plugin::Diagnostic;
@@ -53,6 +53,9 @@ struct Changed {
     key_id: String,
     /// Its keys that only open.
     former_key_ids: Vec<String>,
+    /// Whether machines have copies of the file.
+    #[serde(skip)]
+    is_copied: bool,
 }
 
 impl Report for Changed {
@@ -61,10 +64,21 @@ impl Report for Changed {
             key_file,
             key_id,
             former_key_ids,
+            is_copied,
         } = self;
         let mut text = format!("Changed the key file {key_file}.\n\n  main key    {key_id}");
         for id in former_key_ids {
             let _ = write!(text, "\n  opens only  {id}");
+        }
+        if *is_copied && !former_key_ids.is_empty() {
+            text.push_str(
+                "\n\nBack up the file now, and copy it to every other machine. Add the main key to \
+                 allowed_key_ids and PLANTON_ALLOWED_KEY_IDS. Nothing is encrypted under the new \
+                 root key before the next step: run terraform-provider-planton rewrap for every \
+                 organization that uses the file. From then on, a machine with the former file \
+                 opens and writes nothing.",
+            );
+            return text;
         }
         text.push_str(
             "\n\nBack up the file now: values that are written from now on open with its new root \
@@ -90,17 +104,23 @@ pub(super) fn run(key_file: KeyFile) -> ExitCode {
     operator::run_alone(form, false, async move {
         let environment = Environment::of_process();
         let organization = provider::organization_of(&environment)?;
-        let directory = provider::embedded_directory(&environment)?.ok_or_else(not_embedded)?;
-        let is_there = EmbeddedDatabase::exists(&directory).map_err(database_failed)?;
-        if !is_there {
-            return Err(no_database(&directory));
-        }
-        let path = directory.join(KEY_FILE);
+        let place = provider::key_place(&environment)?;
+        let is_copied = matches!(place, KeyPlace::File(_));
+        let path = match place {
+            KeyPlace::File(path) => path,
+            KeyPlace::Service => return Err(no_key_file()),
+            KeyPlace::Embedded(directory) => {
+                if !EmbeddedDatabase::exists(&directory).map_err(database_failed)? {
+                    return Err(no_database(&directory));
+                }
+                directory.join(KEY_FILE)
+            }
+        };
         let file = match what {
             What::Rotate(_) => rotate(&path)?,
             What::Create(_) => create(&path)?,
         };
-        Ok(changed(&file, &organization))
+        Ok(changed(&file, &organization, is_copied))
     })
 }
 
@@ -122,12 +142,13 @@ fn create(path: &Path) -> Result<LocalKeyFile, Failure> {
     LocalKeyFile::create(path).map_err(|error| OperationError::Kek(error).into())
 }
 
-fn changed(file: &LocalKeyFile, organization: &Slug) -> Changed {
+fn changed(file: &LocalKeyFile, organization: &Slug, is_copied: bool) -> Changed {
     let id = |root| pin_of(LocalKek::new(root, organization).id());
     Changed {
         key_file: file.path().display().to_string(),
         key_id: id(file.root_key()),
         former_key_ids: file.former_root_keys().iter().map(id).collect(),
+        is_copied,
     }
 }
 
@@ -173,9 +194,15 @@ impl Retired {
 }
 
 /// Removes the former root keys that nothing needs; `None` where the platform has no key file.
+/// Keeps all of a bucket: other organizations may use the file, in buckets that nothing lists.
 pub(super) async fn retire() -> Result<Option<Retired>, Failure> {
-    let Some(directory) = provider::embedded_directory(&Environment::of_process())? else {
-        return Ok(None);
+    let directory = match provider::key_place(&Environment::of_process())? {
+        KeyPlace::Service => return Ok(None),
+        KeyPlace::File(path) => {
+            operator::print(&kept(&path));
+            return Ok(None);
+        }
+        KeyPlace::Embedded(directory) => directory,
     };
     let retired = match retire_root_keys(&directory).await {
         Ok(retired) => retired,
@@ -201,12 +228,23 @@ pub(super) async fn retire() -> Result<Option<Retired>, Failure> {
     }))
 }
 
-fn not_embedded() -> Failure {
+fn kept(path: &Path) -> Diagnostic {
+    Diagnostic::warning(
+        "Former Root Keys Kept",
+        format!(
+            "The key file {} keeps its former root keys: the organizations of other buckets may \
+             need them, and the provider cannot see those.",
+            path.display()
+        ),
+    )
+}
+
+fn no_key_file() -> Failure {
     Failure::not_confirmed(Diagnostic::error(
         "Platform Without Key File",
-        "The environment variables name an OpenBAO platform, whose keys are in Transit. Nothing \
-         was changed.\n\nTo rotate them, run bao write -f transit/keys/<key>/rotate, and then \
-         terraform-provider-planton rewrap.",
+        "The environment variables name a platform whose key is in a service. Nothing was \
+         changed.\n\nOn OpenBAO, rotate it with bao write -f transit/keys/<key>/rotate. Rotate a \
+         key in a KMS with the tools of its vendor. Then run terraform-provider-planton rewrap.",
     ))
 }
 

@@ -146,7 +146,8 @@ enum Command {
     /// Remove a record whose backend is gone for good from the catalog.
     ///
     /// Reads the platform from the environment variables of the provider block: PLANTON_ORG, and
-    /// either PLANTON_ADDR with PLANTON_TOKEN or PLANTON_TOKEN_FILE, or PLANTON_DATA_DIR.
+    /// one of PLANTON_ADDR (with PLANTON_TOKEN or PLANTON_TOKEN_FILE), PLANTON_DATA_DIR and
+    /// PLANTON_BUCKET_URL (with PLANTON_BUCKET_KEY).
     Forget(Forget),
     /// Create the organization on its platform, print its keys, change its escrow keys.
     ///

@@ -15,7 +15,7 @@ use serde::Serialize;
 use self::keys::unwrapped;
 use super::identities;
 use super::operator::{self, Failure, Form, Report};
-use crate::provider::{self, Environment};
+use crate::provider::{self, Caller, Environment};
 use planton_core::names::Slug;
 use planton_core::operations::{Organization, pin_of};
 use planton_envelope::{Envelope, Purpose, SecretKind, SecretValue};
@@ -207,7 +207,9 @@ async fn organization(open: &Open) -> Result<Option<Organization>, Failure> {
     if !open.from_backend && !open.key.platform_key {
         return Ok(None);
     }
-    let (organization, warnings) = provider::operated(&Environment::of_process()).await?;
+    let opened = provider::operated(&Environment::of_process(), Caller::Inspection).await;
+    let (configured, warnings) = opened?;
+    let organization = configured.organization;
     for warning in &warnings {
         operator::print(warning);
     }

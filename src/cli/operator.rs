@@ -10,7 +10,7 @@ use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
 use crate::diagnostics::explain;
-use crate::provider::{self, Environment};
+use crate::provider::{self, Caller, Configured, Environment};
 use planton_core::operations::{Interrupt, OperationError, Organization};
 use planton_plugin::{Diagnostic, Severity};
 
@@ -114,13 +114,24 @@ pub(super) fn run<R: Report, F: Future<Output = Result<R, Failure>>>(
     form: Form,
     command: impl FnOnce(Organization) -> F,
 ) -> ExitCode {
+    run_as(Caller::Ordinary, form, |configured| {
+        command(configured.organization)
+    })
+}
+
+/// Runs a command of this kind on the configuration that the environment variables name.
+pub(super) fn run_as<R: Report, F: Future<Output = Result<R, Failure>>>(
+    caller: Caller,
+    form: Form,
+    command: impl FnOnce(Configured) -> F,
+) -> ExitCode {
     run_alone(form, false, async {
-        let opened = provider::operated(&Environment::of_process()).await;
-        let (organization, warnings) = opened?;
+        let opened = provider::operated(&Environment::of_process(), caller).await;
+        let (configured, warnings) = opened?;
         for warning in &warnings {
             print(warning);
         }
-        command(organization).await
+        command(configured).await
     })
 }
 

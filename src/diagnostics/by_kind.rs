@@ -33,7 +33,7 @@ pub(super) fn catalog(error: &CatalogError) -> Diagnostic {
             "Platform Login Failed",
             "The platform rejected the provider's login: its credentials are missing, wrong or \
              expired",
-            "Check the token or the login in the provider's openbao block.",
+            "Check the credential or the login of the platform in the provider block.",
         ),
         K::RateLimited => (
             "Platform Rate Limited",
@@ -44,7 +44,7 @@ pub(super) fn catalog(error: &CatalogError) -> Diagnostic {
         K::Unavailable => (
             "Platform Unavailable",
             "The platform could not be reached or returned errors; retries were exhausted",
-            "Check the provider's address, the network, and whether the platform is unsealed.",
+            "Check the platform's address in the provider block, the network, and whether OpenBAO is unsealed.",
         ),
         K::Removed => (
             "Catalog Record Deleted",
@@ -67,13 +67,13 @@ pub(super) fn catalog(error: &CatalogError) -> Diagnostic {
         K::Unexpected => (
             "Unexpected Response",
             UNEXPECTED,
-            "Check the address in the provider's openbao block, and any proxy or gateway on the \
+            "Check the platform's address in the provider block, and any proxy or gateway on the \
              way.",
         ),
         K::Misconfigured => (
             "Platform Misconfigured",
             "The platform or the connection to it is misconfigured",
-            "Check the provider's openbao or embedded block.",
+            "Check the platform's block in the provider block.",
         ),
     };
     let tried = (error.operation(), error.path());

@@ -26,8 +26,8 @@ pub(super) fn different_platform(expected: Uuid, found: Option<Uuid>) -> Diagnos
         "Different Platform",
         format!(
             "This resource was created in catalog {expected}, but the platform in the provider's \
-             configuration {found}.\n\nSet the provider's openbao or embedded block and its \
-             organization to the platform that contains this resource. To move to a new platform \
+             configuration {found}.\n\nSet the provider's openbao, embedded or bucket block and \
+             its organization to the platform that contains this resource. To move to a new platform \
              on purpose, remove the resource from the state (terraform state rm) and create it \
              there."
         ),

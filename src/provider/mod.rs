@@ -1,6 +1,7 @@
 //! The provider: reads its block and its environment variables, and opens the organization
 //! on its platform.
 
+mod bucket;
 mod openbao;
 mod pins;
 mod platform;
@@ -8,7 +9,6 @@ mod run;
 mod schema;
 mod settings;
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,13 +20,16 @@ use crate::functions::{ParseSecretRef, SecretRef};
 use crate::resources::{DefaultBackendResource, SecretBackendResource, SecretResource};
 use crate::session::{PartlyKnown, READ_TIMEOUT, Session, SessionState, WithSession, limited};
 use planton_core::names::Slug;
-use planton_core::operations::{Housekeeping, Organization, RunId};
+use planton_core::operations::{Housekeeping, RunId};
 use planton_plugin::{
     ConfigureRequest, Context, DataSource, Diagnostic, Diagnostics, EphemeralResource, Function,
     Provider, Resource, Schema, Value,
 };
 use planton_vendors::{Connector, KekConnector};
 
+pub(crate) use crate::session::Configured;
+pub(crate) use bucket::Caller;
+pub(crate) use platform::KeyPlace;
 pub use settings::Environment;
 
 /// Returns the provider, which reads the environment variables of this process.
@@ -47,14 +50,13 @@ pub fn provider(started_by: StartedBy) -> Arc<dyn Provider> {
 /// Those of a configuration with an empty provider block.
 pub(crate) async fn operated(
     environment: &Environment,
-) -> Result<(Organization, Vec<Diagnostic>), Diagnostic> {
+    caller: Caller,
+) -> Result<(Configured, Vec<Diagnostic>), Diagnostic> {
     let mut diagnostics = Diagnostics::new();
     let run = run::run(None, environment)?;
-    let configured = platform::configure(&Value::Null, environment, run, &mut diagnostics).await?;
-    Ok((
-        configured.organization,
-        diagnostics.iter().cloned().collect(),
-    ))
+    let configured =
+        platform::configure(&Value::Null, environment, run, caller, &mut diagnostics).await?;
+    Ok((configured, diagnostics.iter().cloned().collect()))
 }
 
 /// Returns the organization that the environment variables name.
@@ -62,10 +64,9 @@ pub(crate) fn organization_of(environment: &Environment) -> Result<Slug, Diagnos
     platform::organization(&Value::Null, environment)
 }
 
-/// Returns the directory of the embedded platform that the environment variables name; `None`
-/// for another platform.
-pub(crate) fn embedded_directory(environment: &Environment) -> Result<Option<PathBuf>, Diagnostic> {
-    platform::embedded_directory(environment)
+/// Returns where the platform that the environment variables name has its key.
+pub(crate) fn key_place(environment: &Environment) -> Result<KeyPlace, Diagnostic> {
+    platform::key_place(environment)
 }
 
 /// What started this process.
@@ -143,8 +144,10 @@ impl Provider for PlantonProvider {
         }
         let configure = async {
             let run = run::run(self.run, &self.environment)?;
+            let caller = Caller::Ordinary;
             let configured =
-                platform::configure(&config, &self.environment, run, &mut diagnostics).await?;
+                platform::configure(&config, &self.environment, run, caller, &mut diagnostics);
+            let configured = configured.await?;
             Ok(configured.with_housekeeping(self.housekeeping.clone()))
         };
         match limited(cx, configure).await {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::settings::Environment;
-use planton_core::kek::{InvalidFingerprint, KekPins, OrganizationFingerprint};
+use planton_core::kek::{InvalidFingerprint, KekPins, OrganizationFingerprint, pins_version};
 use planton_plugin::{Diagnostic, Diagnostics, Value};
 
 pub(super) const FINGERPRINT: &str = "organization_fingerprint";
@@ -80,6 +80,17 @@ fn key_ids<'a>(
             )
             .at(ALLOWED));
         }
+        if pins_version(text) {
+            return Err(Diagnostic::error(
+                "Invalid Key Identifier",
+                format!(
+                    "{source} contains an Azure key with a version, which allows no key: a pin is \
+                     for all versions.\n\nRemove the version: \
+                     azure_key_vault_key:https://<vault>/keys/<name>."
+                ),
+            )
+            .at(ALLOWED));
+        }
         ids.insert(text.to_owned());
     }
     Ok(ids)
@@ -134,5 +145,22 @@ mod tests {
         let mut diagnostics = Diagnostics::new();
         validate(&block(Value::Unknown, Value::Unknown), &mut diagnostics);
         assert!(!diagnostics.has_errors());
+    }
+
+    #[test]
+    fn a_version_of_an_azure_key_is_rejected_and_the_guides_pin_none() {
+        let with = "azure_key_vault_key:https://v.vault.azure.net/keys/k/0123";
+        let refused = key_ids([with].into_iter(), ALLOWED).expect_err("a version");
+        assert!(refused.detail.contains("Remove the version"));
+        let guides = [
+            include_str!("../../docs/guides/bucket.md"),
+            include_str!("../../docs/guides/keys.md"),
+        ];
+        let quoted = guides.iter().flat_map(|guide| guide.split('"'));
+        let ids: Vec<_> = quoted
+            .filter(|text| text.starts_with("azure_key_vault_key:http"))
+            .collect();
+        assert!(!ids.is_empty());
+        key_ids(ids.into_iter(), ALLOWED).expect("valid");
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::bucket::{self, BucketPlatform, Caller};
 use super::openbao;
 use super::pins;
 use super::settings::{Environment, invalid_path};
@@ -27,6 +28,7 @@ pub(super) async fn configure(
     config: &Value,
     environment: &Environment,
     run: Run,
+    caller: Caller,
     diagnostics: &mut Diagnostics,
 ) -> Result<Configured, Diagnostic> {
     if let [first, ..] = environment.not_text().as_slice() {
@@ -39,18 +41,30 @@ pub(super) async fn configure(
         ));
     }
     let organization = organization(config, environment)?;
+    let pins = pins::read(config, environment)?;
+    let mut opened_bucket = None;
     let platform = match choose(config, environment)? {
         Choice::OpenBao => openbao::open(config, environment, &organization, diagnostics)?,
+        Choice::Bucket => {
+            let block = config.attribute(bucket::BUCKET);
+            let BucketPlatform {
+                platform,
+                bucket,
+                key,
+            } = bucket::open(block, environment, &organization, &pins, caller)?;
+            opened_bucket = Some((bucket, key));
+            platform
+        }
         Choice::Embedded(directory) => embedded(&directory, &organization).await?,
         Choice::Default => {
             let directory = default_choice(environment)?;
             diagnostics.push(Diagnostic::warning(
                 "Embedded Platform In Use",
                 format!(
-                    "Neither openbao nor embedded is configured, so the provider uses the embedded \
-                     platform in {}. Anybody who can read that directory can open its \
-                     secrets.\n\nTo keep it and silence this warning, set embedded = {{}}. To share \
-                     secrets with others, configure openbao.",
+                    "No platform is configured, so the provider uses the embedded platform in {}. \
+                     Anybody who can read that directory can open its secrets.\n\nTo keep it and \
+                     silence this warning, set embedded = {{}}. To share secrets with others, \
+                     configure openbao or bucket.",
                     directory.display()
                 ),
             ));
@@ -72,12 +86,12 @@ pub(super) async fn configure(
         .collect::<BTreeMap<_, _>>();
     let organization = Organization::new(organization, platform)
         .in_run(run)
-        .with_pins(pins::read(config, environment)?);
-    Ok(Configured::new(
-        organization,
-        default_environment,
-        default_labels,
-    ))
+        .with_pins(pins);
+    let configured = Configured::new(organization, default_environment, default_labels);
+    Ok(match opened_bucket {
+        Some((bucket, key)) => configured.on_bucket(bucket, key),
+        None => configured,
+    })
 }
 
 pub(super) fn organization(config: &Value, environment: &Environment) -> Result<Slug, Diagnostic> {
@@ -96,6 +110,7 @@ pub(super) fn organization(config: &Value, environment: &Environment) -> Result<
 
 enum Choice {
     OpenBao,
+    Bucket,
     Embedded(PathBuf),
     /// Nothing is configured and no variable is set.
     Default,
@@ -115,6 +130,9 @@ fn choose(config: &Value, environment: &Environment) -> Result<Choice, Diagnosti
     if config.attribute("openbao").is_set() {
         return Ok(Choice::OpenBao);
     }
+    if config.attribute(bucket::BUCKET).is_set() {
+        return Ok(Choice::Bucket);
+    }
     if embedded.is_set() {
         let path = embedded.attribute("path").as_str().map(PathBuf::from);
         let path = path
@@ -122,29 +140,55 @@ fn choose(config: &Value, environment: &Environment) -> Result<Choice, Diagnosti
             .or_else(|| default_directory(|name| environment.os(name)));
         return path.map(Choice::Embedded).ok_or_else(no_data_folder);
     }
-    let address = environment.os("PLANTON_ADDR").is_some();
-    match (address, directory) {
-        (true, Some(_)) => Err(Diagnostic::error(
+    let chosen = [
+        (environment.os("PLANTON_ADDR").is_some(), "PLANTON_ADDR"),
+        (directory.is_some(), "PLANTON_DATA_DIR"),
+        (
+            environment.os(bucket::URL_VARIABLE).is_some(),
+            bucket::URL_VARIABLE,
+        ),
+    ];
+    let chosen: Vec<_> = chosen.iter().filter(|(is_set, _)| *is_set).collect();
+    if let [(_, first), (_, second), ..] = chosen.as_slice() {
+        return Err(Diagnostic::error(
             "Conflicting Platforms",
-            "The environment variables PLANTON_ADDR and PLANTON_DATA_DIR are both set, but an \
-             organization has one platform.\n\nUnset one of them, or configure openbao or embedded \
-             in the provider block.",
-        )),
-        (true, None) => Ok(Choice::OpenBao),
-        (false, Some(path)) => Ok(Choice::Embedded(path)),
-        (false, None) if environment.os("BAO_ADDR").is_some() => Ok(Choice::OpenBao),
-        (false, None) => Ok(Choice::Default),
+            format!(
+                "The environment variables {first} and {second} are both set, but an organization \
+                 has one platform.\n\nUnset one of them, or configure openbao, embedded or bucket \
+                 in the provider block."
+            ),
+        ));
+    }
+    match (chosen.first().map(|(_, name)| *name), directory) {
+        (_, Some(path)) => Ok(Choice::Embedded(path)),
+        (Some("PLANTON_ADDR"), None) => Ok(Choice::OpenBao),
+        // One of the other variables without the URL is reported as incomplete, and never as
+        // no platform at all.
+        _ if bucket::is_in(environment) => Ok(Choice::Bucket),
+        _ if environment.os("BAO_ADDR").is_some() => Ok(Choice::OpenBao),
+        _ => Ok(Choice::Default),
     }
 }
 
-/// Returns the directory of the embedded platform, without a configuration; `None` for
-/// another platform.
-pub(super) fn embedded_directory(environment: &Environment) -> Result<Option<PathBuf>, Diagnostic> {
-    match choose(&Value::Null, environment)? {
-        Choice::OpenBao => Ok(None),
-        Choice::Embedded(directory) => Ok(Some(directory)),
-        Choice::Default => default_choice(environment).map(Some),
-    }
+/// Where the platform that the environment variables name has its key.
+#[derive(Debug)]
+pub(crate) enum KeyPlace {
+    /// In the key file of an embedded platform, in this directory.
+    Embedded(PathBuf),
+    /// In the key file of a bucket.
+    File(PathBuf),
+    /// In a service.
+    Service,
+}
+
+/// Returns where the platform has its key, without a configuration.
+pub(super) fn key_place(environment: &Environment) -> Result<KeyPlace, Diagnostic> {
+    Ok(match choose(&Value::Null, environment)? {
+        Choice::OpenBao => KeyPlace::Service,
+        Choice::Bucket => bucket::key_file(environment)?.map_or(KeyPlace::Service, KeyPlace::File),
+        Choice::Embedded(directory) => KeyPlace::Embedded(directory),
+        Choice::Default => KeyPlace::Embedded(default_choice(environment)?),
+    })
 }
 
 /// Returns the directory of the embedded platform, if no platform is configured. Fails in
@@ -153,10 +197,10 @@ fn default_choice(environment: &Environment) -> Result<PathBuf, Diagnostic> {
     if environment.os("TF_IN_AUTOMATION").is_some() {
         return Err(Diagnostic::error(
             "Platform Missing",
-            "Neither openbao nor embedded is configured. TF_IN_AUTOMATION is set, so the provider \
-             does not use the embedded platform by default: its directory may be deleted with the \
-             machine of this run.\n\nConfigure openbao in the provider block (or PLANTON_ADDR). If \
-             the directory is kept, set embedded = { path = … }.",
+            "No platform is configured. TF_IN_AUTOMATION is set, so the provider does not use the \
+             embedded platform by default: its directory may be deleted with the machine of this \
+             run.\n\nConfigure openbao or bucket in the provider block (or PLANTON_ADDR, or \
+             PLANTON_BUCKET_URL). If the directory is kept, set embedded = { path = … }.",
         ));
     }
     default_directory(|name| environment.os(name)).ok_or_else(no_data_folder)

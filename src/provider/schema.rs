@@ -1,6 +1,7 @@
 //! The schema of the provider block.
 
-use crate::field_attribute::{CredentialFields, field_attribute};
+use super::bucket;
+use crate::fields::{CredentialFields, field_attribute};
 use planton_plugin::{Attribute, AttributeType, Schema};
 use planton_vendors::Field;
 use planton_vendors::openbao::connection::PLATFORM_FIELDS;
@@ -13,8 +14,8 @@ pub(super) fn schema() -> Schema {
                        `PLANTON_ORG`.",
         ),
         Attribute::object("openbao", PLATFORM_FIELDS.iter().map(connection_attribute)).optional().describe(
-            "OpenBAO server that serves as the organization's platform. At most one of `openbao` \
-             and `embedded`.",
+            "OpenBAO server that serves as the organization's platform. At most one of `openbao`, \
+             `embedded` and `bucket`.",
         ),
         Attribute::object(
             "embedded",
@@ -29,6 +30,7 @@ pub(super) fn schema() -> Schema {
              sealed secrets. For evaluation, development and tests. The default if no platform \
              is configured.",
         ),
+        bucket::attribute(),
         Attribute::string("organization_fingerprint").optional().describe(
             "Fingerprint of the organization: 32 lower-case hexadecimal digits, as \
              `terraform-provider-planton platform status` prints it. The provider rejects a platform \

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 
+use super::bucket;
 use super::openbao::{Block, unusable_argument};
 use super::pins;
 use crate::diagnostics::invalid_slug;
@@ -54,6 +55,12 @@ impl Environment {
         self.0.get(name).filter(|value| !value.is_empty()).cloned()
     }
 
+    /// Returns whether a variable is set whose name begins with `prefix`.
+    pub(crate) fn has_prefix(&self, prefix: &str) -> bool {
+        let mut set = self.0.iter().filter(|(_, value)| !value.is_empty());
+        set.any(|(name, _)| name.starts_with(prefix))
+    }
+
     /// Returns the names of variables that must be UTF-8 and are not.
     pub(crate) fn not_text(&self) -> Vec<&str> {
         let own = |name: &&String| name.starts_with("PLANTON_") || name.starts_with("BAO_");
@@ -61,6 +68,13 @@ impl Environment {
             own(name) && *name != "PLANTON_DATA_DIR" && value.to_str().is_none()
         });
         all.map(|(name, _)| name.as_str()).collect()
+    }
+
+    /// Returns the variable by which an automated run shows itself. Its machine is often
+    /// deleted after it.
+    pub(crate) fn automation(&self) -> Option<&'static str> {
+        let is_set = |name: &&&str| self.os(name).is_some_and(|value| value != "false");
+        AUTOMATION.iter().find(is_set).copied()
     }
 
     /// Returns the first of these variables that is set and UTF-8.
@@ -71,13 +85,18 @@ impl Environment {
     }
 }
 
+/// Variables of automated runs: of Terraform's own convention
+/// (<https://developer.hashicorp.com/terraform/cli/config/environment-variables#tf_in_automation>),
+/// of HCP Terraform, and of most CI systems
+/// (<https://docs.github.com/en/actions/reference/workflows-and-actions/variables>).
+const AUTOMATION: [&str; 3] = ["TF_IN_AUTOMATION", "TFC_RUN_ID", "CI"];
+
 /// Returns true for variables that the provider reads.
 fn is_read(name: &str) -> bool {
     ["PLANTON_", "BAO_"]
         .iter()
         .any(|prefix| name.starts_with(prefix))
         || [
-            "TF_IN_AUTOMATION",
             "TF_WORKSPACE",
             "TF_DATA_DIR",
             "HOME",
@@ -85,6 +104,7 @@ fn is_read(name: &str) -> bool {
             "LOCALAPPDATA",
         ]
         .contains(&name)
+        || AUTOMATION.contains(&name)
 }
 
 /// Checks the known part of the block.
@@ -122,17 +142,27 @@ pub(super) fn validate(config: &Value) -> Diagnostics {
         "path",
         &mut diagnostics,
     );
-    let openbao = config.attribute("openbao");
-    if openbao.is_set() && config.attribute("embedded").is_set() {
+    let platforms = ["openbao", "embedded", bucket::BUCKET];
+    let set = platforms
+        .iter()
+        .filter(|name| config.attribute(name).is_set());
+    if let [first, second, ..] = set.collect::<Vec<_>>().as_slice() {
         diagnostics.push(
             Diagnostic::error(
                 "Conflicting Platforms",
-                "Both openbao and embedded are set, but an organization has one platform.\n\nRemove \
-                 one of the two blocks.",
+                format!(
+                    "Both {first} and {second} are set, but an organization has one \
+                     platform.\n\nRemove one of the two blocks."
+                ),
             )
-            .at("embedded"),
+            .at(**second),
         );
     }
+    let bucket = config.attribute(bucket::BUCKET);
+    if bucket.is_set() {
+        bucket::validate(bucket, &mut diagnostics);
+    }
+    let openbao = config.attribute("openbao");
     if openbao.is_set() {
         for problem in validate_connection(ConnectionBlock::Platform, &Block::alone(openbao)) {
             diagnostics.push(unusable_argument(&problem));

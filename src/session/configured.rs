@@ -2,13 +2,18 @@
 //! under it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::PartlyKnown;
 use crate::setting::Setting;
 use planton_core::names::Slug;
-use planton_core::operations::{ExistingRecord, Housekeeping, OperationError, Organization, RunId};
+use planton_core::operations::{
+    ExistingRecord, Housekeeping, OperationError, Organization, OrganizationStatus, RunId,
+};
 use planton_plugin::Diagnostic;
+use planton_vendors::bucket::Bucket;
 
 /// A configuration whose every part is known.
 #[derive(Debug)]
@@ -26,6 +31,23 @@ pub(crate) struct Configured {
     /// Runs whose records a creation met, by resource type, and whether the error printed
     /// how to resume them.
     told: Mutex<BTreeSet<(&'static str, RunId, bool)>>,
+    /// The bucket that is the platform.
+    bucket: Option<Bucket>,
+    /// The key of an organization in a bucket.
+    bucket_key: Option<BucketKey>,
+    /// Whether the advice about the bucket was given.
+    is_advised: AtomicBool,
+}
+
+/// The key of an organization in a bucket.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum BucketKey {
+    /// In this file.
+    File(PathBuf),
+    /// In a service: a second key wraps the MAC key, or the fingerprint is pinned.
+    Guarded,
+    /// In a service, where whoever may encrypt can replace the MAC key.
+    Unguarded,
 }
 
 /// Secrets that name no backend, in the order of their calls.
@@ -49,7 +71,60 @@ impl Configured {
             announced: Mutex::default(),
             by_default: Mutex::default(),
             told: Mutex::default(),
+            bucket: None,
+            bucket_key: None,
+            is_advised: AtomicBool::new(false),
         }
+    }
+
+    /// Notes that the platform is `bucket`, and the organization's key.
+    #[must_use]
+    pub(crate) fn on_bucket(self, bucket: Bucket, key: BucketKey) -> Self {
+        Self {
+            bucket: Some(bucket),
+            bucket_key: Some(key),
+            ..self
+        }
+    }
+
+    /// Returns warnings about properties of the bucket and about a new key file, once, if this process has created the
+    /// organization in it: a later run would only repeat them.
+    pub(crate) async fn advice_at_first_use(&self) -> Vec<Diagnostic> {
+        let Some(bucket) = self.bucket.as_ref().filter(|_| self.organization.is_new()) else {
+            return Vec::new();
+        };
+        if self.is_advised.swap(true, Ordering::Relaxed) {
+            return Vec::new();
+        }
+        let advice = bucket.advice().await.into_iter();
+        let warnings = advice.map(|one| Diagnostic::warning(one.summary, one.detail));
+        let of_file = match &self.bucket_key {
+            Some(BucketKey::File(path)) => Some(back_up(path)),
+            Some(BucketKey::Guarded | BucketKey::Unguarded) | None => None,
+        };
+        of_file.into_iter().chain(warnings).collect()
+    }
+
+    /// Returns a warning if nothing shows that the organization is the operator's own: this
+    /// process has not created it, and whoever may encrypt with its key and write the bucket may
+    /// have.
+    pub(crate) fn not_vouched(&self, status: &OrganizationStatus) -> Option<Diagnostic> {
+        match &self.bucket_key {
+            Some(BucketKey::Unguarded) if !self.organization.is_new() => {}
+            Some(_) | None => return None,
+        }
+        Some(Diagnostic::warning(
+            "Organization Not Verified",
+            format!(
+                "The organization existed before this command, and its record says that it was \
+                 created at {}. No fingerprint is pinned, so this command cannot tell it from one \
+                 that somebody else has put into the bucket: a role that may encrypt with the \
+                 key and write to the bucket can.\n\nPin the fingerprint below only if you know \
+                 that one of you created the organization at that time. Otherwise find out who \
+                 can write to the bucket.",
+                status.created_at
+            ),
+        ))
     }
 
     /// Shares the removals that follow responses with the other configurations of this
@@ -178,6 +253,19 @@ fn not_declared(backend: &Slug) -> Diagnostic {
              that Terraform creates it first. If another alias of the provider declares it, this \
              warning remains.",
             backend.as_str()
+        ),
+    )
+}
+
+fn back_up(key_file: &Path) -> Diagnostic {
+    Diagnostic::warning(
+        "Key File Not Backed Up",
+        format!(
+            "The organization was created with the key in the file {}. Nothing else opens its \
+             secrets: without the file they are lost, although the bucket still has them.\n\nBack \
+             up the file now, in a place that is not this machine. Every other machine needs a \
+             copy, with mode 0600.",
+            key_file.display()
         ),
     )
 }

@@ -109,7 +109,10 @@ impl<R: SessionResource> Resource for WithSession<R> {
         request: CreateRequest,
     ) -> Result<ApplyResponse, Diagnostics> {
         let call = self.call(cx)?;
-        Ok(limited(cx, self.served.create(&call, request)).await?)
+        let mut created = limited(cx, self.served.create(&call, request)).await?;
+        let advice = call.session.advice_at_first_use().await;
+        created.diagnostics.extend(advice);
+        Ok(created)
     }
 
     async fn update(

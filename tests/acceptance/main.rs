@@ -7,6 +7,7 @@ mod answering;
 mod apply_time_values;
 mod audit;
 mod backends;
+mod bucket;
 mod canary;
 mod certificates;
 mod cluster;

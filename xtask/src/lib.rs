@@ -8,10 +8,15 @@
 //! It supports Unix only, because it uses process groups and signals.
 
 pub mod azure;
+pub mod azurite;
+#[cfg(feature = "faults")]
+pub mod bucket;
 pub mod canary;
 #[cfg(feature = "faults")]
 pub mod faults;
 pub mod gcp;
+#[cfg(feature = "faults")]
+pub mod gcs;
 pub mod latency;
 pub mod model;
 pub mod moto;

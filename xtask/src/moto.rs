@@ -4,10 +4,12 @@
 //! rejects. It writes to secrets that are scheduled for deletion, and returns 404 for
 //! "not found". It loses staging labels, and keeps versions without labels. It finds
 //! secrets by another secret's ARN. It permits every action, KMS key and signature, of
-//! any region. It decrypts with KMS keys that are disabled. `moto_front.py` enforces AWS's
+//! any region. It decrypts with KMS keys that are disabled. It lets
+//! two concurrent conditional writes of an object win. `moto_front.py` enforces AWS's
 //! rules.
 
 mod kms;
+mod s3;
 
 pub use kms::{KmsKeyState, NewKmsKey};
 
@@ -22,14 +24,15 @@ use tempfile::TempDir;
 use crate::process::Running;
 use crate::tools::Tools;
 
-const FILES: [(&str, &str); 3] = [
+const FILES: [(&str, &str); 4] = [
     ("moto_front.py", include_str!("../moto_front.py")),
     ("moto_kms.py", include_str!("../moto_kms.py")),
+    ("moto_s3.py", include_str!("../moto_s3.py")),
     ("moto_access.py", include_str!("../moto_access.py")),
 ];
 const BOUND: Duration = Duration::from_secs(90);
 
-/// A running emulator of Secrets Manager, KMS and STS. It starts empty and without access
+/// A running emulator of Secrets Manager, S3, KMS and STS. It starts empty and without access
 /// keys.
 #[derive(Debug)]
 pub struct Moto {

@@ -134,6 +134,12 @@ impl Running {
             .with_context(|| format!("signalling `{}`", self.command))
     }
 
+    /// Returns the standard output so far.
+    #[must_use]
+    pub fn output(&self) -> String {
+        self.stdout.text()
+    }
+
     /// Waits until standard output or standard error contains `needle`.
     ///
     /// # Errors

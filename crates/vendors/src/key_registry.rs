@@ -44,15 +44,6 @@ impl KekConnector {
     }
 }
 
-impl KekConnector {
-    /// Returns whether `settings` by themselves name the key `id`, without a request: an
-    /// alias does not. The service then need not be asked before `id` is opened.
-    #[must_use]
-    pub fn names(&self, settings: &KekSettings, id: &KekId) -> bool {
-        type_of(settings).is_ok_and(|kind| kind.opener.names(settings, id))
-    }
-}
-
 #[async_trait]
 impl ConnectKek for KekConnector {
     fn check(
@@ -76,6 +67,10 @@ impl ConnectKek for KekConnector {
 
     fn may_move(&self, settings: &KekSettings) -> bool {
         type_of(settings).is_ok_and(|of| of.opener.may_move(settings))
+    }
+
+    fn names(&self, settings: &KekSettings, id: &KekId) -> bool {
+        type_of(settings).is_ok_and(|of| of.opener.names(settings, id))
     }
 
     async fn is_still(

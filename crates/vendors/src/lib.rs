@@ -5,6 +5,7 @@
 pub mod age;
 pub mod aws;
 pub mod azure;
+pub mod bucket;
 pub mod embedded;
 pub mod gcp;
 pub mod http;
@@ -17,7 +18,7 @@ mod regular_file;
 mod toy;
 
 pub use key_registry::{KEY_TYPES, KekConnector};
-pub use registration::{BackendType, Change, Field, Holds, KeyType, KeyUsage};
+pub use registration::{BackendType, Change, Field, Holds, KeyType, KeyUsage, MacKeyGuard};
 pub use registry::{BACKEND_TYPES, Connector};
 pub use regular_file::open_regular_file;
 

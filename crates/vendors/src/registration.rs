@@ -7,7 +7,7 @@ mod key_type;
 
 use std::sync::Arc;
 
-pub use key_type::{KeyType, KeyUsage};
+pub use key_type::{KeyType, KeyUsage, MacKeyGuard};
 pub(crate) use key_type::{OpenKek, of_setting};
 
 use crate::http::HttpSettings;
@@ -193,6 +193,24 @@ impl Field {
             default: Some(default),
             ..self
         }
+    }
+
+    /// Documents the environment variables that set the field, the first of which wins.
+    pub(crate) const fn variables(self, variables: &'static [&'static str]) -> Self {
+        Self { variables, ..self }
+    }
+
+    /// Replaces the description.
+    pub(crate) const fn described(self, description: &'static str) -> Self {
+        Self {
+            description,
+            ..self
+        }
+    }
+
+    /// Names a credential as a block has it that no state contains: without `_wo`.
+    pub(crate) const fn in_configuration(self, name: &'static str) -> Self {
+        Self { name, ..self }
     }
 
     const fn holding(self, holds: Holds) -> Self {

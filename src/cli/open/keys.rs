@@ -69,7 +69,7 @@ async fn keys(
         keys.into_iter().map(|key| (key, None)).collect()
     };
     if let (true, Some(organization)) = (key.platform_key, organization) {
-        return Ok(as_they_are(organization.keys().own_keys()));
+        return Ok(as_they_are(organization.keys().own_keys().await?));
     }
     if let Some(path) = &key.key_file {
         let file = LocalKeyFile::open(path).map_err(failed)?;

@@ -9,6 +9,7 @@ use super::How;
 use super::report::OrganizationReport;
 use crate::cli::key_argument;
 use crate::cli::operator::{self, Report};
+use crate::provider::Caller;
 use planton_core::operations::DeclaredKek;
 
 #[derive(Clone, Debug, PartialEq, Eq, Args)]
@@ -56,13 +57,24 @@ pub(super) fn run(init: &Init) -> ExitCode {
         Ok(escrow) => escrow,
         Err(failure) => return operator::fail(init.how.form(), &failure),
     };
-    operator::run(init.how.form(), |organization| async move {
-        let interrupt = operator::bounds();
-        let done = organization.keys().initialize(&escrow, &interrupt);
-        let done = interrupt.bound(done).await?;
-        Ok(Initialized {
-            created: done.is_new,
-            organization: (&done.status).into(),
-        })
-    })
+    operator::run_as(
+        Caller::Inspection,
+        init.how.form(),
+        |configured| async move {
+            let interrupt = operator::bounds();
+            let keys = configured.organization.keys();
+            let done = keys.initialize(&escrow, &interrupt);
+            let done = interrupt.bound(done).await?;
+            for advice in configured.advice_at_first_use().await {
+                operator::print(&advice);
+            }
+            if let Some(warning) = configured.not_vouched(&done.status) {
+                operator::print(&warning);
+            }
+            Ok(Initialized {
+                created: done.is_new,
+                organization: (&done.status).into(),
+            })
+        },
+    )
 }

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use super::How;
 use super::report::OrganizationReport;
 use crate::cli::operator::{self, Report};
+use crate::provider::Caller;
 
 impl Report for OrganizationReport {
     fn text(&self) -> String {
@@ -13,9 +14,13 @@ impl Report for OrganizationReport {
 }
 
 pub(super) fn run(how: How) -> ExitCode {
-    operator::run(how.form(), |organization| async move {
+    operator::run_as(Caller::Inspection, how.form(), |configured| async move {
         let bounds = operator::bounds();
-        let status = bounds.bound(organization.keys().status()).await?;
+        let keys = configured.organization.keys();
+        let status = bounds.bound(keys.status()).await?;
+        if let Some(warning) = configured.not_vouched(&status) {
+            operator::print(&warning);
+        }
         Ok(OrganizationReport::from(&status))
     })
 }

@@ -1,8 +1,9 @@
 //! Keys of a backend: the blocks `encryption` and `escrow`.
 
 use super::blocks;
-use super::settings::{TRIGGER, block_state, collect, has_unknown_credential, settings_of};
+use super::settings::TRIGGER;
 use crate::diagnostics::explain_at;
+use crate::fields::{block_state, collect, has_unknown_credential, innermost, settings_of};
 use crate::session::Configured;
 use planton_core::operations::{
     BackendView, DeclaredKek, DeclaredKeys, KekSettings, KekSlot, KekView, MAX_ESCROW_KEYS,
@@ -257,7 +258,7 @@ pub(super) fn path_of_setting(config: &Value, slot: KekSlot, named: &str) -> Att
     let blocks = key_blocks(config);
     let block = blocks.iter().find(|block| block.slot == slot);
     match block.and_then(KeyBlock::chosen) {
-        Some((of, _)) => blocks::innermost(path_of(slot).then(of.name), of.name, of.fields, named),
+        Some((of, _)) => innermost(path_of(slot).then(of.name), of.name, of.fields, named),
         None => path_of(slot),
     }
 }

@@ -3,7 +3,6 @@
 use async_trait::async_trait;
 
 use super::SecretBackendResource;
-use super::blocks;
 use super::credentials::{
     check_credential, check_kept, decided_by_the_apply, may_be_hidden, planned_source,
     takes_credential, with_seen_credential,
@@ -17,6 +16,7 @@ use super::schema::schema;
 use super::settings::{chosen, name_prefix, on_destroy, store_settings, verify_connection};
 use super::state::Identity;
 use crate::diagnostics::{About, explain, explain_at};
+use crate::fields;
 use crate::resources::private_state::{Anchor, PrivateState};
 use crate::session::{Configured, Plan, Planning};
 use crate::setting::Setting;
@@ -244,7 +244,7 @@ pub(super) fn attribute_of(config: &Value, about: About<'_>) -> Option<Attribute
 /// Returns the path of a setting of a backend's block, as a vendor's code names it.
 pub(super) fn innermost(block: &BackendType, named: &str) -> AttributePath {
     let path = AttributePath::attribute(block.name());
-    blocks::innermost(path, block.name(), block.fields, named)
+    fields::innermost(path, block.name(), block.fields, named)
 }
 
 /// Warns that this plan takes a backend back into use after an unfinished deletion.

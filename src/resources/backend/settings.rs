@@ -1,15 +1,12 @@
 //! Settings of `planton_secret_backend` in a configuration, a planned state or a record.
 
-use std::collections::BTreeMap;
-
-use serde_json::Value as Json;
-
+use crate::fields::{collect, has_unknown_credential, settings_of};
 use crate::setting::Setting;
 use planton_core::operations::{
     BackendArguments, BackendOnDestroy, NAME_PREFIX, StoreCredential, StoreSettings,
 };
 use planton_plugin::Value;
-use planton_vendors::{BACKEND_TYPES, BackendType, Change, Field, Holds};
+use planton_vendors::{BACKEND_TYPES, BackendType, Change};
 
 /// Values of `credential_source`.
 pub(super) const STATIC: &str = "static";
@@ -102,50 +99,6 @@ pub(super) fn store_settings(config: &Value) -> Option<StoreSettings> {
     })
 }
 
-/// Returns the settings of a block; `None` if part of them is unknown. The check of the
-/// settings rejects values of another form.
-pub(super) fn settings_of(fields: &[Field], block: &Value) -> Option<BTreeMap<String, Json>> {
-    let mut settings = BTreeMap::new();
-    for field in fields {
-        let value = block.attribute(field.name);
-        //= docs/format.md#8-configuration-of-a-credential
-        //# A writer MUST omit arguments that are not set from the configuration.
-        //= docs/format.md#8-configuration-of-a-credential
-        //# A writer MUST omit every secret from the configuration.
-        if value.is_null() || matches!(field.change, Change::Credential(_)) {
-            continue;
-        }
-        // An unknown part makes the whole unknown, never absent.
-        let json = match field.holds {
-            Holds::Text => value.as_str()?.into(),
-            Holds::Flag => value.as_bool()?.into(),
-            Holds::Number => match value.as_i64() {
-                Some(whole) => whole.into(),
-                None => value.as_number()?.as_f64().into(),
-            },
-            Holds::Texts => {
-                if !value.is_wholly_known() {
-                    return None;
-                }
-                //= docs/format.md#8-configuration-of-a-credential
-                //# A writer MUST write a set in the configuration as an array of strings in
-                //# ascending order of their UTF-8 bytes.
-                // A null element stays, and sorts first.
-                let texts = value.elements().iter().map(Value::as_str);
-                let mut texts: Vec<Option<&str>> = texts.collect();
-                texts.sort_unstable();
-                texts.into()
-            }
-            Holds::Block(inner) => {
-                let inner = settings_of(inner, value)?;
-                Json::Object(inner.into_iter().collect())
-            }
-        };
-        settings.insert(field.name.to_owned(), json);
-    }
-    Some(settings)
-}
-
 /// Returns the configured static credential; empty if there is none.
 pub(super) fn credential(config: &Value) -> StoreCredential {
     let mut parts = StoreCredential::new();
@@ -153,25 +106,6 @@ pub(super) fn credential(config: &Value) -> StoreCredential {
         collect(block.fields, config.attribute(block.name()), &mut parts);
     }
     parts
-}
-
-/// Collects the parts of the credential in a block.
-//= docs/format.md#8-configuration-of-a-credential
-//# A writer MUST encode the plaintext of such a credential as a key-value document ([section
-//# 22](#22-values)) whose keys are the names of the write-only arguments without `_wo`.
-pub(super) fn collect(fields: &[Field], block: &Value, parts: &mut StoreCredential) {
-    for field in fields {
-        let value = block.attribute(field.name);
-        match (field.change, field.holds) {
-            (Change::Credential(part), _) => {
-                if let Some(secret) = value.as_secret() {
-                    parts.insert(part.to_owned(), secret.clone());
-                }
-            }
-            (_, Holds::Block(inner)) => collect(inner, value, parts),
-            _ => {}
-        }
-    }
 }
 
 /// Returns the static credential if every part of it is known.
@@ -196,44 +130,10 @@ pub(super) fn credential_source(config: &Value) -> Setting<String> {
     Setting::Set(AMBIENT.to_owned())
 }
 
-pub(super) fn has_unknown_credential(fields: &[Field], block: &Value) -> bool {
-    block.is_unknown()
-        || fields.iter().any(|field| {
-            let value = block.attribute(field.name);
-            match (field.change, field.holds) {
-                (Change::Credential(_), _) => value.is_unknown(),
-                (_, Holds::Block(inner)) => has_unknown_credential(inner, value),
-                _ => false,
-            }
-        })
-}
-
-/// Returns the state of a block, from the settings of a record.
-pub(super) fn block_state(fields: &[Field], settings: &BTreeMap<String, Json>) -> Value {
-    Value::object(fields.iter().map(|field| {
-        let value = settings
-            .get(field.name)
-            .map_or(Value::Null, |json| match field.holds {
-                Holds::Text => json.as_str().into(),
-                Holds::Flag => json.as_bool().map_or(Value::Null, Value::from),
-                Holds::Number => json.as_i64().map_or(Value::Null, Value::from),
-                Holds::Texts => {
-                    let texts = json.as_array().into_iter().flatten();
-                    Value::set_of(texts.filter_map(Json::as_str).map(Value::from))
-                }
-                Holds::Block(inner) => {
-                    let entries = json.as_object().into_iter().flatten();
-                    let entries = entries.map(|(key, value)| (key.clone(), value.clone()));
-                    block_state(inner, &entries.collect())
-                }
-            });
-        (field.name, value)
-    }))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use planton_vendors::{Field, Holds};
 
     fn configured(kind: &str, block: Value) -> Value {
         Value::object([(kind, block)])

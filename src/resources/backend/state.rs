@@ -3,7 +3,8 @@
 use uuid::Uuid;
 
 use super::keys;
-use super::settings::{AMBIENT, DELETE, FORGET, STATIC, block_state};
+use super::settings::{AMBIENT, DELETE, FORGET, STATIC};
+use crate::fields::block_state;
 use planton_core::names::Slug;
 use planton_core::operations::{BackendOnDestroy, BackendView};
 use planton_plugin::{Diagnostic, Value};

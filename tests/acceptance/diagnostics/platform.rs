@@ -348,7 +348,7 @@ fn a_state_of_another_platform_is_an_error_and_no_drift() {
 
     This resource was created in catalog <uuid>, but the platform in the provider's configuration has no catalog of this organization.
 
-    Set the provider's openbao or embedded block and its organization to the platform that contains this resource. To move to a new platform on purpose, remove the resource from the state (terraform state rm) and create it there.
+    Set the provider's openbao, embedded or bucket block and its organization to the platform that contains this resource. To move to a new platform on purpose, remove the resource from the state (terraform state rm) and create it there.
     "#);
 
     let elsewhere = other.workspace(&secret("elsewhere"));
@@ -360,7 +360,7 @@ fn a_state_of_another_platform_is_an_error_and_no_drift() {
 
     This resource was created in catalog <uuid>, but the platform in the provider's configuration has catalog <uuid>.
 
-    Set the provider's openbao or embedded block and its organization to the platform that contains this resource. To move to a new platform on purpose, remove the resource from the state (terraform state rm) and create it there.
+    Set the provider's openbao, embedded or bucket block and its organization to the platform that contains this resource. To move to a new platform on purpose, remove the resource from the state (terraform state rm) and create it there.
     "#);
     let told = Told::by_apply(&workspace, &[], &["-refresh=false", "-destroy"]);
     assert_snapshot!(told.everything(), @r"
@@ -368,7 +368,7 @@ fn a_state_of_another_platform_is_an_error_and_no_drift() {
 
     This resource was created in catalog <uuid>, but the platform in the provider's configuration has catalog <uuid>.
 
-    Set the provider's openbao or embedded block and its organization to the platform that contains this resource. To move to a new platform on purpose, remove the resource from the state (terraform state rm) and create it there.
+    Set the provider's openbao, embedded or bucket block and its organization to the platform that contains this resource. To move to a new platform on purpose, remove the resource from the state (terraform state rm) and create it there.
     ");
     assert!(workspace.resource("planton_secret.db").unwrap().is_some());
 }

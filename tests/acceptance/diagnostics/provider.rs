@@ -306,9 +306,9 @@ fn a_block_that_opens_no_platform_tells_why() {
       in provider "planton"
       at provider "planton" {
 
-    Neither openbao nor embedded is configured. TF_IN_AUTOMATION is set, so the provider does not use the embedded platform by default: its directory may be deleted with the machine of this run.
+    No platform is configured. TF_IN_AUTOMATION is set, so the provider does not use the embedded platform by default: its directory may be deleted with the machine of this run.
 
-    Configure openbao in the provider block (or PLANTON_ADDR). If the directory is kept, set embedded = { path = … }.
+    Configure openbao or bucket in the provider block (or PLANTON_ADDR, or PLANTON_BUCKET_URL). If the directory is kept, set embedded = { path = … }.
     "#);
     assert_snapshot!(told.at("file"), @r#"
     Error: Embedded Platform Not Usable
@@ -362,7 +362,7 @@ fn the_environment_names_one_platform_or_is_warned_about() {
 
     The environment variables PLANTON_ADDR and PLANTON_DATA_DIR are both set, but an organization has one platform.
 
-    Unset one of them, or configure openbao or embedded in the provider block.
+    Unset one of them, or configure openbao, embedded or bucket in the provider block.
     "#);
 
     workspace.env_remove("PLANTON_ADDR");
@@ -379,8 +379,8 @@ fn the_environment_names_one_platform_or_is_warned_about() {
       in provider "planton"
       at provider "planton" {
 
-    Neither openbao nor embedded is configured, so the provider uses the embedded platform in <workspace>/home/.local/share/planton. Anybody who can read that directory can open its secrets.
+    No platform is configured, so the provider uses the embedded platform in <workspace>/home/.local/share/planton. Anybody who can read that directory can open its secrets.
 
-    To keep it and silence this warning, set embedded = {}. To share secrets with others, configure openbao.
+    To keep it and silence this warning, set embedded = {}. To share secrets with others, configure openbao or bucket.
     "#);
 }

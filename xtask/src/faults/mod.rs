@@ -18,14 +18,17 @@
 //! # anyhow::Ok(())
 //! ```
 
+mod blob;
+mod conditions;
 mod gate;
 mod script;
+mod scripted;
 mod serve;
 #[cfg(test)]
 mod tests;
 mod tls;
 mod vault;
-mod wire;
+pub(crate) mod wire;
 
 use std::fmt;
 use std::net::{Ipv4Addr, TcpListener};
@@ -38,6 +41,8 @@ use anyhow::{Context, Result};
 use tempfile::TempDir;
 use tokio::sync::watch;
 
+pub use conditions::Weakness;
+pub(crate) use conditions::weakened;
 pub use gate::Gate;
 pub use script::{Fault, Match};
 use serve::{Shared, Upstream};
@@ -68,6 +73,10 @@ pub struct ProxyOptions {
     pub upstream_ca: Option<PathBuf>,
     /// Whether the OpenBAO upstream appears as a Vault Enterprise.
     pub rules: Rules,
+    /// The address at which the authority of an Azure account tells what a token is for.
+    pub blob_authority: Option<String>,
+    /// Whether conditional writes hold.
+    pub weakness: Weakness,
 }
 
 /// The changes that a proxy makes to requests and responses besides faults.
@@ -90,6 +99,8 @@ impl ProxyOptions {
             upstream: upstream.to_owned(),
             upstream_ca: None,
             rules: Rules::None,
+            blob_authority: None,
+            weakness: Weakness::None,
         }
     }
 
@@ -97,6 +108,21 @@ impl ProxyOptions {
     #[must_use]
     pub fn as_vault(mut self) -> Self {
         self.rules = Rules::Vault;
+        self
+    }
+
+    /// Lets conditional writes fail to hold.
+    #[must_use]
+    pub fn with(mut self, weakness: Weakness) -> Self {
+        self.weakness = weakness;
+        self
+    }
+
+    /// Appears as an account of Azure Blob Storage with tokens of this authority, in front
+    /// of an Azurite.
+    #[must_use]
+    pub fn as_blob_account(mut self, authority: &str) -> Self {
+        self.blob_authority = Some(authority.to_owned());
         self
     }
 
@@ -166,7 +192,7 @@ impl FaultProxy {
             .enable_all()
             .build()
             .context("making a runtime")?;
-        let shared = Arc::new(Shared::new(upstream, options.rules));
+        let shared = Arc::new(Shared::new(upstream, options));
         let (stop, stopped) = watch::channel(false);
         let serving = serve::run(
             Arc::clone(&shared),

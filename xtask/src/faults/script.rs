@@ -1,9 +1,11 @@
 //! The scripted faults, and the requests that they match.
 
 use std::fmt;
+use std::time::Duration;
 
 use super::gate::{Gate, Latch, gate};
-use super::wire::Message;
+use super::scripted::Scripted;
+use super::wire::{Message, decode};
 
 /// A matcher of requests. A request must meet all its conditions.
 #[derive(Clone, Default)]
@@ -31,7 +33,7 @@ impl Match {
         }
     }
 
-    /// Matches requests with `part` in their path or query.
+    /// Matches requests with `part` in their path or query, with or without percent-encoding.
     #[must_use]
     pub fn path(part: &str) -> Self {
         Self {
@@ -80,7 +82,8 @@ impl Match {
         let head = &request.head;
         let method = self.method.as_deref();
         method.is_none_or(|method| head.method() == method)
-            && self.paths.iter().all(|part| head.target().contains(part))
+            && (self.paths.iter())
+                .all(|part| head.target().contains(part) || decode(head.target()).contains(part))
             && self.headers.iter().all(|(name, part)| {
                 let mut values = head.header(name);
                 values.any(|value| value.contains(part))
@@ -118,7 +121,10 @@ pub struct Fault {
     pub(super) action: Action,
     on: Match,
     nth: usize,
+    /// Strikes every request, every second one, ….
+    step: usize,
     times: usize,
+    is_endless: bool,
     met: usize,
 }
 
@@ -133,14 +139,9 @@ pub(super) enum Action {
     Truncate,
     Hold(Latch),
     HoldAnswer(Latch),
-}
-
-/// A scripted response.
-#[derive(Clone, Debug)]
-pub(super) struct Scripted {
-    pub(super) status: u16,
-    headers: Vec<(String, String)>,
-    body: String,
+    Delay(Duration),
+    LandLate(Latch),
+    LandAfter(Duration),
 }
 
 impl Fault {
@@ -212,6 +213,25 @@ impl Fault {
         (Self::new(Action::HoldAnswer(latch)), gate)
     }
 
+    /// Forwards the request after this time.
+    #[must_use]
+    pub fn delay(time: Duration) -> Self {
+        Self::new(Action::Delay(time))
+    }
+
+    /// Resets the connection, and forwards the request when the gate opens.
+    #[must_use]
+    pub fn land_late() -> (Self, Gate) {
+        let (gate, latch) = gate();
+        (Self::new(Action::LandLate(latch)), gate)
+    }
+
+    /// Resets the connection, and forwards the request after this time.
+    #[must_use]
+    pub fn land_after(time: Duration) -> Self {
+        Self::new(Action::LandAfter(time))
+    }
+
     /// Adds a header to a scripted response.
     #[must_use]
     pub fn with_header(mut self, name: &str, value: impl fmt::Display) -> Self {
@@ -251,6 +271,14 @@ impl Fault {
         self
     }
 
+    /// Strikes every `nth` matching request, without end.
+    #[must_use]
+    pub fn every(mut self, nth: usize) -> Self {
+        (self.nth, self.step) = (nth, nth);
+        (self.times, self.is_endless) = (usize::MAX, true);
+        self
+    }
+
     /// Sets the number of strikes.
     #[must_use]
     pub fn times(mut self, times: usize) -> Self {
@@ -263,7 +291,9 @@ impl Fault {
             action,
             on: Match::any(),
             nth: 1,
+            step: 1,
             times: 1,
+            is_endless: false,
             met: 0,
         }
     }
@@ -274,7 +304,8 @@ impl Fault {
             return false;
         }
         self.met += 1;
-        let strikes = is_free && self.met >= self.nth && self.times > 0;
+        let is_due = self.met >= self.nth && (self.met - self.nth).is_multiple_of(self.step);
+        let strikes = is_free && is_due && self.times > 0;
         if strikes {
             self.times -= 1;
         }
@@ -295,7 +326,10 @@ pub(super) fn choose(faults: &mut [Fault], request: &Message) -> Option<Action> 
 
 /// Describes the faults that have not struck as often as planned.
 pub(super) fn unused(faults: &[Fault]) -> Vec<String> {
-    let left = faults.iter().filter(|fault| fault.times > 0);
+    let left = faults.iter().filter(|fault| match fault.is_endless {
+        true => fault.times == usize::MAX,
+        false => fault.times > 0,
+    });
     left.map(|fault| {
         let Fault {
             action, on, times, ..
@@ -317,31 +351,9 @@ impl fmt::Display for Action {
             Self::Truncate => f.write_str("answer truncated"),
             Self::Hold(_) => f.write_str("held"),
             Self::HoldAnswer(_) => f.write_str("answer held"),
+            Self::Delay(time) => write!(f, "delayed by {time:?}"),
+            Self::LandLate(_) => f.write_str("landed late"),
+            Self::LandAfter(time) => write!(f, "landed after {time:?}"),
         }
-    }
-}
-
-impl Scripted {
-    pub(super) fn json(status: u16, body: &serde_json::Value) -> Self {
-        Self {
-            status,
-            headers: vec![("content-type".to_owned(), "application/json".to_owned())],
-            body: body.to_string(),
-        }
-    }
-
-    pub(super) fn to_bytes(&self, method: &str) -> Vec<u8> {
-        let mut text = format!("HTTP/1.1 {} Scripted\r\n", self.status);
-        for (name, value) in &self.headers {
-            text.push_str(&format!("{name}: {value}\r\n"));
-        }
-        if self.status != 204 {
-            text.push_str(&format!("content-length: {}\r\n", self.body.len()));
-        }
-        text.push_str("\r\n");
-        if method != "HEAD" && self.status != 204 {
-            text.push_str(&self.body);
-        }
-        text.into_bytes()
     }
 }

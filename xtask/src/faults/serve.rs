@@ -13,7 +13,10 @@ use tokio_rustls::rustls::pki_types::ServerName;
 use tokio_rustls::rustls::{ClientConfig, ServerConfig};
 use tokio_rustls::{TlsAcceptor, TlsConnector, TlsStream};
 
-use super::script::{self, Action, Fault, Scripted};
+use super::blob::BlobRules;
+use super::conditions::Conditions;
+use super::script::{self, Action, Fault};
+use super::scripted::Scripted;
 use super::vault::VaultRules;
 use super::wire::{Message, Peer, Stream};
 use super::{BOUND, ProxyOptions, Rules, Seen, tls};
@@ -22,6 +25,8 @@ use super::{BOUND, ProxyOptions, Rules, Seen, tls};
 pub(super) struct Shared {
     upstream: Upstream,
     pub(super) vault: Option<VaultRules>,
+    blob: Option<BlobRules>,
+    conditions: Conditions,
     state: Mutex<State>,
     /// Incremented to release stalled requests.
     releases: watch::Sender<u64>,
@@ -95,10 +100,12 @@ impl Upstream {
 }
 
 impl Shared {
-    pub(super) fn new(upstream: Upstream, rules: Rules) -> Self {
+    pub(super) fn new(upstream: Upstream, options: &ProxyOptions) -> Self {
         Self {
             upstream,
-            vault: (rules == Rules::Vault).then(VaultRules::default),
+            vault: (options.rules == Rules::Vault).then(VaultRules::default),
+            blob: options.blob_authority.as_deref().map(BlobRules::new),
+            conditions: Conditions::new(options.weakness),
             state: Mutex::default(),
             releases: watch::Sender::new(0),
         }
@@ -223,13 +230,19 @@ impl<'a> Exchange<'a> {
                     self.shared.trouble(format!("{error:#}"));
                 }
             }
+            Some(Action::Delay(time)) => tokio::time::sleep(*time).await,
+            Some(Action::LandLate(_) | Action::LandAfter(_)) => {
+                client.reset();
+                self.land_late().await;
+                return None;
+            }
             _ => {}
         }
         let pace = self.shared.state().pace;
         if let Some(delay) = pace {
             tokio::time::sleep(delay).await;
         }
-        if let Some(refusal) = self.refused_by_rule() {
+        if let Some(refusal) = self.refused_by_rule().await {
             return self.answer(client, &refusal).await;
         }
         let answer = timeout(BOUND, self.ask()).await;
@@ -287,13 +300,42 @@ impl<'a> Exchange<'a> {
         (written.is_ok() && self.request.keeps_alive).then_some(client)
     }
 
-    fn refused_by_rule(&self) -> Option<Scripted> {
+    /// Forwards a request whose client has lost its connection.
+    async fn land_late(&self) {
+        match &self.action {
+            Some(Action::LandAfter(time)) => tokio::time::sleep(*time).await,
+            Some(Action::LandLate(latch)) => {
+                if let Err(error) = latch.clone().pass(BOUND).await {
+                    self.shared.trouble(format!("{error:#}"));
+                }
+            }
+            _ => {}
+        }
+        match self.ask().await {
+            Ok(answer) => self.note(|seen| seen.answered = Some(answer.status())),
+            Err(error) => self.shared.trouble(format!("upstream: {error}")),
+        }
+        if let Some(Action::LandLate(latch)) = &self.action {
+            latch.tell_answered();
+        }
+    }
+
+    async fn refused_by_rule(&self) -> Option<Scripted> {
+        if let Some(blob) = &self.shared.blob {
+            return blob.refuse(&self.request).await;
+        }
         let vault = self.shared.vault.as_ref()?;
         vault.refuse(&self.request)
     }
 
     async fn ask(&self) -> io::Result<Message> {
         let upstream = &self.shared.upstream;
+        if let Some(blob) = &self.shared.blob {
+            return upstream.ask(&blob.pass(&self.request)).await;
+        }
+        if let Some(race) = self.shared.conditions.enter(&self.request) {
+            return upstream.ask(&race.request().await).await;
+        }
         let Some(vault) = &self.shared.vault else {
             return upstream.ask(&self.request).await;
         };

@@ -12,7 +12,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use super::script::Scripted;
+use super::scripted::Scripted;
 use super::wire::Message;
 
 const INDEX: &str = "x-vault-index";

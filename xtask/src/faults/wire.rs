@@ -15,7 +15,7 @@ const MAX_HEAD_BYTES: usize = 256 * 1024;
 const MAX_BODY_BYTES: usize = 64 * 1024 * 1024;
 
 /// A connection, encrypted or not.
-pub(super) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {
+pub(crate) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {
     /// Returns the underlying connection.
     fn tcp(&self) -> &TcpStream;
 }
@@ -33,25 +33,25 @@ impl Stream for TlsStream<TcpStream> {
 }
 
 /// The first line and the headers, with the terminating empty line.
-pub(super) struct Head {
+pub(crate) struct Head {
     raw: Vec<u8>,
     first: [String; 3],
     headers: Vec<(String, String)>,
 }
 
 /// A complete request or response.
-pub(super) struct Message {
-    pub(super) head: Head,
+pub(crate) struct Message {
+    pub(crate) head: Head,
     /// The raw body, with chunk framing and trailers.
     raw_body: Vec<u8>,
     /// The body without chunk framing.
-    pub(super) body: Vec<u8>,
+    pub(crate) body: Vec<u8>,
     /// Whether the connection continues after it.
-    pub(super) keeps_alive: bool,
+    pub(crate) keeps_alive: bool,
 }
 
 /// One end of a connection.
-pub(super) struct Peer {
+pub(crate) struct Peer {
     stream: Box<dyn Stream>,
     buffer: Vec<u8>,
 }
@@ -85,12 +85,12 @@ impl Head {
     }
 
     /// Returns a request's method.
-    pub(super) fn method(&self) -> &str {
+    pub(crate) fn method(&self) -> &str {
         &self.first[0]
     }
 
     /// Returns a request's path with its query.
-    pub(super) fn target(&self) -> &str {
+    pub(crate) fn target(&self) -> &str {
         &self.first[1]
     }
 
@@ -99,12 +99,18 @@ impl Head {
     }
 
     /// Returns the values of a header, by its lower-case name.
-    pub(super) fn header<'a, 'n>(
+    pub(crate) fn header<'a, 'n>(
         &'a self,
         name: &'n str,
     ) -> impl Iterator<Item = &'a str> + use<'a, 'n> {
         let named = self.headers.iter().filter(move |(known, _)| known == name);
         named.map(|(_, value)| value.as_str())
+    }
+
+    /// Returns all headers, with lower-case names.
+    pub(crate) fn headers(&self) -> impl Iterator<Item = (&str, &str)> {
+        let headers = self.headers.iter();
+        headers.map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
     fn says(&self, name: &str, word: &str) -> bool {
@@ -132,27 +138,34 @@ impl Head {
 
 impl Message {
     /// Returns the status of a response.
-    pub(super) fn status(&self) -> u16 {
+    pub(crate) fn status(&self) -> u16 {
         // `Peer::answer` has checked that it exists.
         self.head.status().unwrap_or_default()
     }
 
     /// Returns the message without a header, by its lower-case name.
-    pub(super) fn without_header(&self, name: &str) -> Self {
+    pub(crate) fn without_header(&self, name: &str) -> Self {
         let headers = self.head.headers.iter();
         let headers = headers.filter(|(known, _)| known != name).cloned();
         self.with_headers(headers.collect())
     }
 
     /// Returns the message with an additional header.
-    pub(super) fn with_header(&self, name: &str, value: &str) -> Self {
+    pub(crate) fn with_header(&self, name: &str, value: &str) -> Self {
         let mut headers = self.head.headers.clone();
         headers.push((name.to_owned(), value.to_owned()));
         self.with_headers(headers)
     }
 
+    /// Returns a request with another path and query.
+    pub(crate) fn with_target(&self, target: String) -> Self {
+        let mut other = self.with_headers(self.head.headers.clone());
+        other.head.first[1] = target;
+        other.with_headers(other.head.headers.clone())
+    }
+
     /// Returns the message with another body.
-    pub(super) fn with_body(&self, body: Vec<u8>) -> Self {
+    pub(crate) fn with_body(&self, body: Vec<u8>) -> Self {
         let framing = ["transfer-encoding", "content-length"];
         let headers = self.head.headers.iter();
         let headers = headers.filter(|(known, _)| !framing.contains(&known.as_str()));
@@ -185,7 +198,7 @@ impl Message {
 
     /// Returns a truncated response: the whole length in its head and half of the body, or
     /// half of the head if there is no body.
-    pub(super) fn half(&self) -> Vec<u8> {
+    pub(crate) fn half(&self) -> Vec<u8> {
         if self.body.is_empty() {
             return self.head.raw[..self.head.raw.len() / 2].to_vec();
         }
@@ -204,7 +217,7 @@ impl Message {
 }
 
 impl Peer {
-    pub(super) fn new(stream: Box<dyn Stream>) -> Self {
+    pub(crate) fn new(stream: Box<dyn Stream>) -> Self {
         Self {
             stream,
             buffer: Vec::new(),
@@ -212,7 +225,7 @@ impl Peer {
     }
 
     /// Reads a request, or returns `None` if the client closes the connection.
-    pub(super) async fn request(&mut self) -> io::Result<Option<Message>> {
+    pub(crate) async fn request(&mut self) -> io::Result<Option<Message>> {
         let Some(head) = self.head().await? else {
             return Ok(None);
         };
@@ -230,7 +243,7 @@ impl Peer {
     }
 
     /// Forwards a request byte by byte, and reads the response.
-    pub(super) async fn ask(self, request: &Message) -> io::Result<Message> {
+    pub(crate) async fn ask(self, request: &Message) -> io::Result<Message> {
         let Self { stream, buffer } = self;
         let (reading, mut writing) = tokio::io::split(stream);
         let sending = async {
@@ -251,24 +264,24 @@ impl Peer {
     }
 
     /// Forwards a response byte by byte.
-    pub(super) async fn relay(&mut self, answer: &Message) -> io::Result<()> {
+    pub(crate) async fn relay(&mut self, answer: &Message) -> io::Result<()> {
         self.stream.write_all(&answer.head.raw).await?;
         self.write(&answer.raw_body).await
     }
 
-    pub(super) async fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+    pub(crate) async fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.stream.write_all(bytes).await?;
         self.stream.flush().await
     }
 
     /// Waits until the client gives up.
-    pub(super) async fn gone(&mut self) {
+    pub(crate) async fn gone(&mut self) {
         let mut ignored = [0; 1024];
         while matches!(self.stream.read(&mut ignored).await, Ok(read) if read > 0) {}
     }
 
     /// Resets the connection.
-    pub(super) fn reset(self) {
+    pub(crate) fn reset(self) {
         // Without support for it, the connection closes normally.
         let _ = self.stream.tcp().set_zero_linger();
     }
@@ -287,6 +300,21 @@ fn reader(peer: &mut Peer) -> Reader<&mut Box<dyn Stream>, &mut Vec<u8>> {
         reading: &mut peer.stream,
         buffer: &mut peer.buffer,
     }
+}
+
+/// Returns a text without percent-encoding.
+pub(crate) fn decode(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((first, after)) = rest.split_first() {
+        let digits = after.get(..2).and_then(|two| std::str::from_utf8(two).ok());
+        let byte = digits.and_then(|two| u8::from_str_radix(two, 16).ok());
+        (rest, _) = match (first, byte) {
+            (b'%', Some(byte)) => (&after[2..], bytes.push(byte)),
+            _ => (after, bytes.push(*first)),
+        };
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 fn invalid(what: &'static str) -> io::Error {

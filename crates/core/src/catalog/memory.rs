@@ -48,6 +48,7 @@ struct State {
     deleted: Records,
     stale: BTreeMap<RecordKey, Option<(StoredRecord, Revision)>>,
     script: Script<CatalogVerb, CatalogErrorKind>,
+    is_refused: bool,
 }
 
 impl InMemoryCatalog {
@@ -82,6 +83,11 @@ impl InMemoryCatalog {
         race: impl Future<Output = ()> + Send + 'static,
     ) {
         self.state().script.before(verb, nth, race);
+    }
+
+    /// Stands for a storage that does not keep the promises of a catalog.
+    pub fn refuse(&self) {
+        self.state().is_refused = true;
     }
 
     /// Returns the number of calls of `verb`.
@@ -223,6 +229,17 @@ impl CatalogStore for InMemoryCatalog {
             Ok(state.records.get(key).cloned())
         })
         .await
+    }
+
+    async fn expect_usable(&self) -> Result<(), CatalogError> {
+        match self.state().is_refused {
+            true => Err(CatalogError::new(
+                CatalogErrorKind::Misconfigured,
+                "probe",
+                "memory",
+            )),
+            false => Ok(()),
+        }
     }
 
     async fn expect_never_deleted(&self, key: &RecordKey) -> Result<(), CatalogError> {

@@ -142,6 +142,18 @@ pub trait CatalogStore: Send + Sync + Debug + 'static {
         self.read_fenced(key).await
     }
 
+    /// Checks that the storage keeps the promises of this trait, as far as that depends on its
+    /// product or its settings. Called once in the life of an organization, before its record
+    /// is created.
+    ///
+    /// # Errors
+    ///
+    /// `Misconfigured` for a storage that loses a compare-and-set; otherwise as
+    /// [`write`](Self::write).
+    async fn expect_usable(&self) -> Result<(), CatalogError> {
+        Ok(())
+    }
+
     /// Checks that an absent record was never written, rather than deleted.
     ///
     /// The result is never a stale read. A caller checks it before it destroys an object

@@ -21,6 +21,10 @@ pub(crate) struct OrganizationRecord {
     pub organization: Slug,
     /// UUID of the built-in backend.
     pub platform_backend: Uuid,
+    /// The KEK of the built-in backend and of all credentials, where the platform's settings
+    /// alone do not tell it for good. First use writes it before the key is used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub main_key: Option<KekId>,
     /// Progress of the organization's first use.
     pub state: OrganizationState,
     /// Keys under which the MAC key and each data key of the platform are wrapped as well.

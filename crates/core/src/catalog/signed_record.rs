@@ -104,6 +104,15 @@ impl Catalog {
             .transpose()
     }
 
+    /// Checks that the storage keeps its promises, before the organization's record exists.
+    ///
+    /// # Errors
+    ///
+    /// As [`CatalogStore::expect_usable`].
+    pub(crate) async fn expect_usable(&self) -> Result<(), CatalogError> {
+        self.store.expect_usable().await
+    }
+
     /// Checks that the record under `key` was not deleted.
     ///
     /// # Errors

@@ -80,6 +80,10 @@ pub trait ConnectKek: Send + Sync + Debug + 'static {
     /// Returns true if `settings` may name another key later, as an alias does.
     fn may_move(&self, settings: &KekSettings) -> bool;
 
+    /// Returns whether `settings` by themselves name the key `id`, without a request: an
+    /// alias does not. The service then need not be asked before `id` is opened.
+    fn names(&self, settings: &KekSettings, id: &KekId) -> bool;
+
     /// Asks the service whether `settings` still name the key `id`. Sends nothing for
     /// settings that name one key for good.
     ///

@@ -8,6 +8,7 @@ mod error;
 mod keyring;
 mod local;
 mod pins;
+mod service;
 
 use std::fmt::Debug;
 
@@ -22,7 +23,8 @@ pub use description::{KekSlot, KeyDescription, KeyRotation};
 pub use error::{KekError, KekErrorKind};
 pub use keyring::Keyring;
 pub use local::LocalKek;
-pub use pins::{InvalidFingerprint, KekPins, OrganizationFingerprint, pin_of};
+pub use pins::{InvalidFingerprint, KekPins, OrganizationFingerprint, pin_of, pins_version};
+pub use service::ServiceKek;
 
 /// A key encryption key.
 ///
@@ -124,6 +126,20 @@ pub const CONCURRENT_CALLS: usize = 8;
 /// <https://openbao.org/docs/configuration/listener/tcp/#max_request_json_strings>.
 pub const MAX_REWRAPS: usize = 100;
 
+/// Returns `error` once for each of `wraps`, for a key that cannot be used at all.
+#[must_use]
+pub fn failed_for_all(error: KekError, wraps: usize) -> Vec<Result<WrappedKey, KekError>> {
+    let remedy = error.remedy().unwrap_or_default().to_owned();
+    let (kind, operation, path) = (error.kind(), error.operation(), error.path().to_owned());
+    let copy = || KekError::new(kind, operation, path.as_str()).with_remedy(remedy.as_str());
+    let mut all: Vec<_> = (1..wraps).map(|_| Err(copy())).collect();
+    // One of them keeps the source.
+    if wraps > 0 {
+        all.insert(0, Err(error));
+    }
+    all
+}
+
 /// A wrap to be replaced by one under the newest version of the same key.
 #[derive(Clone, Copy, Debug)]
 pub struct Rewrap<'a> {
@@ -145,6 +161,63 @@ pub trait ProvisionKek: KeyEncryptionKey {
     ///
     /// `PermissionDenied`, with the exact policy to grant as its remedy.
     async fn provision(&self) -> Result<(), KekError>;
+
+    /// Returns whether the organization's record names this key: its identifier is not known
+    /// before the record was read, or before [`resolve`](Self::resolve).
+    fn is_recorded(&self) -> bool {
+        false
+    }
+
+    /// Finds out the identifier of a key that no record names yet. Called before anything of
+    /// the organization is written. Does nothing where the identifier is known.
+    ///
+    /// # Errors
+    ///
+    /// By meaning; `Misconfigured` for a key that must not become that of an organization.
+    async fn resolve(&self) -> Result<(), KekError> {
+        Ok(())
+    }
+
+    /// Creates a key that has to exist before the record can name it. Called by first use
+    /// alone, after [`resolve`](Self::resolve) and every check that may refuse.
+    ///
+    /// # Errors
+    ///
+    /// As [`provision`](Self::provision).
+    async fn generate(&self) -> Result<(), KekError> {
+        Ok(())
+    }
+
+    /// Moves to the newest key of the place that also has the recorded one, as after the
+    /// rotation of a key file. Only a rewrap calls it, which commits the new identifier.
+    ///
+    /// # Errors
+    ///
+    /// `Misconfigured` or `NotFound` if the place does not have the recorded key.
+    async fn resolve_newest(&self) -> Result<(), KekError> {
+        Ok(())
+    }
+
+    /// Finds out the identifier of the key that is to become the main key, whichever key the
+    /// record names: that one may be lost. Every other use of the key then goes to this one.
+    ///
+    /// # Errors
+    ///
+    /// As [`resolve`](Self::resolve).
+    async fn resolve_anew(&self) -> Result<(), KekError> {
+        self.resolve().await
+    }
+
+    /// Takes the identifier that the organization's record has, before any use of the key.
+    /// Sends no request.
+    ///
+    /// # Errors
+    ///
+    /// `Misconfigured` or `NotFound` if the configured key cannot be that one.
+    fn expect_recorded(&self, id: &KekId) -> Result<(), KekError> {
+        let _ = id;
+        Ok(())
+    }
 }
 
 #[cfg(test)]

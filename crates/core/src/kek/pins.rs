@@ -47,6 +47,17 @@ pub fn pin_of(kek: &KekId) -> String {
     format!("{}:{id}", kek.provider)
 }
 
+/// Returns whether the text pins a version of an Azure key. No pin has a version, so it would allow
+/// no key.
+#[must_use]
+pub fn pins_version(pin: &str) -> bool {
+    let url = pin
+        .split_once(':')
+        .filter(|(provider, _)| *provider == AZURE);
+    let path = url.and_then(|(_, url)| url.split_once("://"));
+    path.is_some_and(|(_, path)| path.split('/').filter(|part| !part.is_empty()).count() > 3)
+}
+
 /// The [`KekId::provider`] of keys whose identifier ends in a version.
 const AZURE: &str = "azure_key_vault_key";
 
@@ -120,6 +131,16 @@ mod tests {
         let azure = pins(&["azure_key_vault_key:https://v.example/keys/k"]);
         assert!(azure.allows(&kek(AZURE, "https://v.example/keys/k/0123")));
         assert!(!azure.allows(&kek(AZURE, "https://v.example/keys/k2/0123")));
+    }
+
+    #[test]
+    fn a_pin_with_a_version_is_told_from_one_without() {
+        let id = kek(AZURE, "https://v.example/keys/k/0123");
+        assert!(!pins_version(&pin_of(&id)));
+        assert!(pins_version(&format!("{AZURE}:{}", id.id)));
+        assert!(!pins_version(
+            "aws_kms:arn:aws:kms:eu-central-1:1:key/a/b/c/d"
+        ));
     }
 
     #[test]

@@ -58,6 +58,7 @@ impl Organization {
         let key = key();
         let found = match found {
             Some(loaded) if loaded.record.state.is_ready() => {
+                self.expect_recorded_keys(&loaded.record)?;
                 return Ok(Ok(Opened::Loaded(loaded)));
             }
             unfinished => unfinished,
@@ -90,12 +91,18 @@ impl Organization {
                 if let Some(now) = self.expect_no_other_record(loaded.revision).await? {
                     return Ok(Err(Some(now)));
                 }
+                self.expect_recorded_keys(&loaded.record)?;
+                self.resolve_keys().await?;
                 (loaded.record, loaded.revision)
             }
             None => {
                 if let Some(now) = self.expect_empty_catalog().await? {
                     return Ok(Err(Some(now)));
                 }
+                // The keys first: a probe writes, and a file that nothing uses would stay.
+                self.resolve_keys().await?;
+                self.catalog.expect_usable().await?;
+                self.platform.kek.generate().await?;
                 let record = self.new_record();
                 let written = self
                     .catalog
@@ -168,6 +175,23 @@ impl Organization {
         }
     }
 
+    /// Finds out the keys that only their service knows, before anything is written.
+    ///
+    /// # Errors
+    ///
+    /// `KeyNotAllowed`; failures of the KEK.
+    async fn resolve_keys(&self) -> Result<(), OperationError> {
+        for kek in [&self.platform.kek, &self.platform.mac_kek] {
+            kek.resolve().await?;
+            if kek.is_recorded() && !self.pins.allows(kek.id()) {
+                return Err(OperationError::KeyNotAllowed {
+                    key: kek.id().clone(),
+                });
+            }
+        }
+        Ok(self.expect_two_keys()?)
+    }
+
     /// Returns true for a record with nothing but what [`new_record`](Self::new_record)
     /// writes.
     fn is_as_begun(&self, record: &OrganizationRecord) -> bool {
@@ -182,6 +206,7 @@ impl Organization {
             uuid: Uuid::new_v4(),
             organization: self.slug().clone(),
             platform_backend: Uuid::new_v4(),
+            main_key: self.recorded_main_key(),
             state: OrganizationState::Initializing,
             escrow: Vec::new(),
             created_at: Timestamp::now(),

@@ -13,12 +13,13 @@ use super::keyrings::OrganizationKeyring;
 use super::keys::NewestRecord;
 use super::run::Run;
 use crate::catalog::{
-    Catalog, CatalogError, CatalogStore, Loaded, ORGANIZATION_RECORD, OrganizationRecord, RecordKey,
+    Catalog, CatalogError, CatalogStore, Loaded, ORGANIZATION_RECORD, OrganizationRecord,
+    OrganizationState, RecordKey,
 };
-use crate::kek::{ConnectKek, KekPins, KeyEncryptionKey, ProvisionKek};
+use crate::kek::{ConnectKek, KekError, KekErrorKind, KekPins, KeyEncryptionKey, ProvisionKek};
 use crate::names::Slug;
 use crate::store::{ConnectStore, SecretStore};
-use planton_envelope::MacKey;
+use planton_envelope::{KekId, MacKey};
 
 /// The catalog, KEK and built-in backend of an organization.
 #[derive(Clone, Debug)]
@@ -148,6 +149,12 @@ impl Organization {
         &self.slug
     }
 
+    /// Returns whether this process has created the organization.
+    #[must_use]
+    pub fn is_new(&self) -> bool {
+        matches!(self.opened.get(), Some(Opened::Written(..)))
+    }
+
     /// Returns what opens the keys of backends.
     #[must_use]
     pub fn kek_connector(&self) -> &dyn ConnectKek {
@@ -172,7 +179,10 @@ impl Organization {
         let opened = self
             .opened
             .get_or_try_init(async || match self.load().await? {
-                Some(loaded) if loaded.record.state.is_ready() => Ok(Opened::Loaded(loaded)),
+                Some(loaded) if loaded.record.state.is_ready() => {
+                    self.expect_recorded_keys(&loaded.record)?;
+                    Ok(Opened::Loaded(loaded))
+                }
                 _ => Err(self.missing()),
             });
         opened.await.map(Opened::record)
@@ -204,6 +214,69 @@ impl Organization {
         self.catalog.load_fenced_if(&key(), is_unfinished).await
     }
 
+    /// Gives the platform's keys the identifiers that the record has, where the settings alone
+    /// do not tell them.
+    ///
+    /// # Errors
+    ///
+    /// `Misconfigured` or `NotFound` for a record that names other keys than the settings. Not
+    /// with an escrow identity, which unwraps in their place.
+    pub(super) fn expect_recorded_keys(&self, record: &OrganizationRecord) -> Result<(), KekError> {
+        let mac = match &record.state {
+            OrganizationState::Initializing => None,
+            // The main wrap comes first.
+            OrganizationState::Ready { mac_key } => mac_key.first().map(|wrap| &wrap.kek),
+        };
+        let main = record.main_key.as_ref().or(mac);
+        let (kek, mac_kek) = (&self.platform.kek, &self.platform.mac_kek);
+        let is_one = Arc::ptr_eq(kek, mac_kek);
+        let expect = |kek: &Arc<dyn ProvisionKek>, id: Option<&KekId>| match id {
+            Some(id) if kek.is_recorded() => kek.expect_recorded(id),
+            _ => Ok(()),
+        };
+        let expected = expect(kek, main).and_then(|()| {
+            let of_mac = expect(mac_kek, mac);
+            of_mac.map_err(|error| match (is_one, mac) {
+                (true, Some(mac)) if main != Some(mac) => second_key_missing(mac, error),
+                (false, Some(mac)) if main == Some(mac) => second_key_unknown(mac, error),
+                _ => error,
+            })
+        });
+        let expected = expected.and_then(|()| self.expect_two_keys());
+        if self.rescue.is_empty() {
+            expected?;
+        }
+        Ok(())
+    }
+
+    /// Checks that a second key is another key than the main one, by their identifiers: two
+    /// names may be of one key.
+    pub(super) fn expect_two_keys(&self) -> Result<(), KekError> {
+        let (kek, mac_kek) = (&self.platform.kek, &self.platform.mac_kek);
+        let is_one = Arc::ptr_eq(kek, mac_kek) || kek.id() != mac_kek.id();
+        if is_one || !kek.is_recorded() {
+            return Ok(());
+        }
+        let id = kek.id().id.as_str();
+        Err(
+            KekError::new(KekErrorKind::Misconfigured, "compare keys", id).with_remedy(
+                "The key of the MAC key is the main key, under another name. It protects the MAC \
+                 key only if it is another one. Name another key in mac_key_name, or omit it.",
+            ),
+        )
+    }
+
+    /// Returns whether an escrow identity was given.
+    pub(super) fn has_rescue(&self) -> bool {
+        !self.rescue.is_empty()
+    }
+
+    /// Returns the identifier of the main key, where the record has to keep it.
+    pub(super) fn recorded_main_key(&self) -> Option<KekId> {
+        let kek = &self.platform.kek;
+        kek.is_recorded().then(|| kek.id().clone())
+    }
+
     pub(super) fn missing(&self) -> OperationError {
         OperationError::OrganizationMissing {
             organization: self.slug.clone(),
@@ -214,4 +287,24 @@ impl Organization {
 /// Returns the key of the organization's own record.
 pub(super) fn key() -> RecordKey {
     RecordKey::new(ORGANIZATION_RECORD)
+}
+
+fn second_key_missing(mac: &KekId, error: KekError) -> KekError {
+    KekError::new(KekErrorKind::Misconfigured, "open key", mac.id.as_str())
+        .with_remedy(format!(
+            "The organization's MAC key has a key of its own, {}:{}, and the settings name none. \
+             Set mac_key_name to it.",
+            mac.provider, mac.id
+        ))
+        .with_source(error)
+}
+
+fn second_key_unknown(mac: &KekId, error: KekError) -> KekError {
+    KekError::new(KekErrorKind::Misconfigured, "open key", mac.id.as_str())
+        .with_remedy(
+            "The organization was created without a second key for its MAC key, and the settings \
+             name one. Omit mac_key_name, and pin the organization's fingerprint. A second key \
+             cannot be added later.",
+        )
+        .with_source(error)
 }

@@ -112,11 +112,18 @@ impl Keys<'_> {
     }
 
     /// Returns the organization's own keys that unwrap, the main key first.
-    #[must_use]
-    pub fn own_keys(self) -> Vec<Arc<dyn KeyEncryptionKey>> {
+    ///
+    /// # Errors
+    ///
+    /// `OrganizationMissing` and failures of the catalog, where only the organization's record
+    /// tells the main key.
+    pub async fn own_keys(self) -> Result<Vec<Arc<dyn KeyEncryptionKey>>, OperationError> {
         let platform = &self.organization.platform;
+        if platform.kek.is_recorded() {
+            self.organization.existing().await?;
+        }
         let main = Arc::clone(&platform.kek) as Arc<dyn KeyEncryptionKey>;
         let former = platform.former_keks.iter().cloned();
-        std::iter::once(main).chain(former).collect()
+        Ok(std::iter::once(main).chain(former).collect())
     }
 }

@@ -10,7 +10,7 @@ use planton_envelope::KekId;
 use super::kek::AgeKek;
 use super::recipient::{Recipient, SETTING};
 use crate::http::HttpSettings;
-use crate::registration::{Field, KeyType, KeyUsage, OpenKek};
+use crate::registration::{Field, KeyType, KeyUsage, MacKeyGuard, OpenKek};
 
 pub(crate) static KEY_TYPE: KeyType = KeyType {
     name: "age",
@@ -19,6 +19,7 @@ pub(crate) static KEY_TYPE: KeyType = KeyType {
                   offline and without this provider.",
     fields: &FIELDS,
     usage: KeyUsage::EscrowOnly,
+    mac_key: MacKeyGuard::Nothing,
     opener: &Opener,
 };
 

@@ -13,7 +13,7 @@ use planton_secret::SecretString;
 
 /// The parsed settings of a connection. They contain no credential.
 #[derive(Clone, Debug)]
-pub(super) struct AwsConnection {
+pub(crate) struct AwsConnection {
     /// The region; absent for the ambient one.
     pub(super) region: Option<String>,
     /// The access key ID of a static key; the secret part is in the credential.
@@ -32,7 +32,7 @@ impl AwsConnection {
     /// # Errors
     ///
     /// `Misconfigured`, with the setting's name as the path.
-    pub(super) fn from_configuration(
+    pub(crate) fn from_configuration(
         configuration: &BTreeMap<String, Value>,
         service: &str,
     ) -> Result<Self, StoreError> {
@@ -63,7 +63,7 @@ impl AwsConnection {
     /// # Errors
     ///
     /// `Misconfigured`, with the name of the missing part as the path.
-    pub(super) fn credential(&self, parts: &StoreCredential) -> Result<AwsCredential, StoreError> {
+    pub(crate) fn credential(&self, parts: &StoreCredential) -> Result<AwsCredential, StoreError> {
         let part = |name: &str| -> Option<SecretString> {
             parts.get(name).filter(|part| !part.is_empty()).cloned()
         };
@@ -88,7 +88,7 @@ impl AwsConnection {
     }
 
     /// Returns the identity of a session, for the configured region.
-    pub(super) fn identity(&self, credential: &AwsCredential) -> AwsIdentitySettings {
+    pub(crate) fn identity(&self, credential: &AwsCredential) -> AwsIdentitySettings {
         AwsIdentitySettings {
             region: self.region.clone(),
             profile: self.profile.clone(),
@@ -116,7 +116,7 @@ pub(super) fn no_secret_part() -> StoreError {
 }
 
 /// Returns true for a text with the form of a region's name.
-pub(super) fn is_region(text: &str) -> bool {
+pub(crate) fn is_region(text: &str) -> bool {
     let known = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
     !text.is_empty() && text.bytes().all(known)
 }

@@ -5,12 +5,13 @@ pub mod client;
 mod connection;
 mod credential;
 mod errors;
-mod fields;
+pub(crate) mod fields;
 mod kms;
 mod registration;
 mod settings;
 mod store;
 
+pub(crate) use connection::{AwsConnection, is_region};
 pub use credential::AwsCredential;
 pub(crate) use kms::KEY_TYPE;
 pub use kms::{AwsKmsConfig, AwsKmsKek};

@@ -14,7 +14,7 @@ const CLIENT_SECRET: &str = "client_secret";
 ///
 /// `Misconfigured` if settings and credential contradict each other, or a part is
 /// missing.
-pub(super) fn read_credential(
+pub(crate) fn read_credential(
     identity: &AzureIdentity,
     credential: &StoreCredential,
 ) -> Result<AzureCredential, StoreError> {

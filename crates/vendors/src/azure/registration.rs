@@ -44,39 +44,39 @@ const FIELDS: [Field; 9] = [
 
 // The fields of a credential, which keys have as well.
 
-pub(super) const TENANT_ID: Field = Field::text("tenant_id", "ID of the Microsoft Entra tenant.");
+pub(crate) const TENANT_ID: Field = Field::text("tenant_id", "ID of the Microsoft Entra tenant.");
 
-pub(super) const CLIENT_ID: Field = Field::text(
+pub(crate) const CLIENT_ID: Field = Field::text(
     "client_id",
     "Client ID of the application or of the user-assigned managed identity.",
 );
 
-pub(super) const CLIENT_SECRET: Field = Field::credential(
+pub(crate) const CLIENT_SECRET: Field = Field::credential(
     "client_secret_wo",
     "client_secret",
     "Client secret of the application. Without it, the provider uses the ambient credential \
      chain, or the credential that one of the `use_…` arguments selects.",
 );
 
-pub(super) const USE_MSI: Field = Field::flag(
+pub(crate) const USE_MSI: Field = Field::flag(
     "use_msi",
     "Whether to use a managed identity and no other ambient credential.",
 )
 .default("false");
 
-pub(super) const USE_CLI: Field = Field::flag(
+pub(crate) const USE_CLI: Field = Field::flag(
     "use_cli",
     "Whether to use the login of the Azure CLI and no other ambient credential.",
 )
 .default("false");
 
-pub(super) const USE_OIDC: Field = Field::flag(
+pub(crate) const USE_OIDC: Field = Field::flag(
     "use_oidc",
     "Whether to use workload identity federation and no other ambient credential.",
 )
 .default("false");
 
-pub(super) const AUTHORITY_HOST: Field = Field::text(
+pub(crate) const AUTHORITY_HOST: Field = Field::text(
     "authority_host",
     "URL of the Microsoft Entra authority, for sovereign and private clouds.",
 )

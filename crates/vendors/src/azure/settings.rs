@@ -80,7 +80,7 @@ impl AzureIdentity {
     /// # Errors
     ///
     /// `Misconfigured` for an unusable setting, whose name is the path.
-    pub(super) fn read(configuration: &BTreeMap<String, Value>) -> Result<Self, StoreError> {
+    pub(crate) fn read(configuration: &BTreeMap<String, Value>) -> Result<Self, StoreError> {
         let authority_host = text(configuration, "authority_host")
             .map(AuthorityHost::parse)
             .transpose()

@@ -13,9 +13,9 @@ const UNIVERSE: &str = "googleapis.com";
 
 /// The parsed settings of a connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct GcpConnection {
+pub(crate) struct GcpConnection {
     /// The service account to impersonate, if any.
-    pub(super) impersonate: Option<ServiceAccountEmail>,
+    pub(crate) impersonate: Option<ServiceAccountEmail>,
     /// The address of the API, if it is not the public one.
     pub(super) endpoint: Option<GcpEndpoint>,
 }
@@ -26,7 +26,7 @@ impl GcpConnection {
     /// # Errors
     ///
     /// `Misconfigured` for an invalid setting, whose name is the path.
-    pub(super) fn read(configuration: &BTreeMap<String, Value>) -> Result<Self, StoreError> {
+    pub(crate) fn read(configuration: &BTreeMap<String, Value>) -> Result<Self, StoreError> {
         let text = |name| configuration.get(name).and_then(Value::as_str);
         let impersonate = text("impersonate_service_account")
             .map(ServiceAccountEmail::parse)

@@ -5,10 +5,11 @@ mod connection;
 mod credential;
 mod errors;
 mod kms;
-mod registration;
+pub(crate) mod registration;
 mod settings;
 mod store;
 
+pub(crate) use connection::GcpConnection;
 pub use credential::read_credential;
 pub(crate) use kms::KEY;
 pub(crate) use registration::REGISTRATION;

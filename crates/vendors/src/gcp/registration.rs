@@ -39,20 +39,20 @@ const FIELDS: [Field; 5] = [
 
 // The fields of a connection, which keys have as well.
 
-pub(super) const SERVICE_ACCOUNT_KEY: Field = Field::credential(
+pub(crate) const SERVICE_ACCOUNT_KEY: Field = Field::credential(
     "service_account_key_json_wo",
     "service_account_key_json",
     "Key of a service account, in JSON. Without it, the provider uses Application Default \
      Credentials.",
 );
 
-pub(super) const IMPERSONATE_SERVICE_ACCOUNT: Field = Field::text(
+pub(crate) const IMPERSONATE_SERVICE_ACCOUNT: Field = Field::text(
     "impersonate_service_account",
     "E-mail address of a service account to impersonate with the static or ambient credentials.",
 )
 .example("example@example.iam.gserviceaccount.com");
 
-pub(super) const ENDPOINT: Field = Field::text(
+pub(crate) const ENDPOINT: Field = Field::text(
     "endpoint",
     "URL of a private or regional endpoint or of an emulator, to use instead of the public \
      endpoint.",

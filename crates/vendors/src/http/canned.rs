@@ -8,7 +8,8 @@ use url::Url;
 
 use super::answer::HttpResponse;
 use super::client::HttpRequest;
-use super::target::host;
+use super::error::{HttpError, HttpErrorKind};
+use super::target::{host, target};
 use planton_secret::SecretBytes;
 
 /// A response that no server sent.
@@ -22,7 +23,7 @@ pub struct CannedAnswer {
     pub body: SecretBytes,
 }
 
-type Answering = dyn Fn(&HttpRequest, &Url) -> CannedAnswer + Send + Sync;
+type Answering = dyn Fn(&HttpRequest, &Url) -> Result<CannedAnswer, HttpErrorKind> + Send + Sync;
 
 /// Answers all requests of a client in place of the servers.
 #[derive(Clone)]
@@ -33,22 +34,38 @@ impl CannedAnswers {
     pub fn new(
         answer: impl Fn(&HttpRequest, &Url) -> CannedAnswer + Send + Sync + 'static,
     ) -> Self {
+        Self(Arc::new(move |request, url| Ok(answer(request, url))))
+    }
+
+    /// Answers as [`new`](Self::new), or loses the answer with an error of this kind.
+    #[cfg(test)]
+    pub(crate) fn lossy(
+        answer: impl Fn(&HttpRequest, &Url) -> Result<CannedAnswer, HttpErrorKind>
+        + Send
+        + Sync
+        + 'static,
+    ) -> Self {
         Self(Arc::new(answer))
     }
 
-    pub(super) fn answer(&self, request: &HttpRequest, url: &Url) -> HttpResponse {
+    pub(super) fn answer(
+        &self,
+        request: &HttpRequest,
+        url: &Url,
+    ) -> Result<HttpResponse, HttpError> {
+        let answered = (self.0)(request, url);
         let CannedAnswer {
             status,
             headers,
             body,
-        } = (self.0)(request, url);
-        HttpResponse {
+        } = answered.map_err(|kind| HttpError::new(kind, target(&request.method, url)))?;
+        Ok(HttpResponse {
             host: host(url),
             status,
             headers,
             body,
             retried: false,
-        }
+        })
     }
 }
 

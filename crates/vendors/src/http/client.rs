@@ -228,7 +228,7 @@ impl HttpClient {
             let is_limited = matches!(&outcome, Ok(response) if self.retry.is_rate_limit(response));
             spent.count(is_limited && bounds.deadline.is_some());
             let delay = self.retry.delay(spent.tries, floor);
-            if !self.affords(&spent, delay, &bounds) {
+            if !spent.affords(&self.retry, delay, &bounds) {
                 return outcome.map(|response| response.after(tries));
             }
             if is_limited {
@@ -303,7 +303,7 @@ impl HttpClient {
         self.requests.count();
         #[cfg(any(test, feature = "testing"))]
         if let Some(canned) = &self.canned {
-            return Ok(canned.answer(request, url));
+            return canned.answer(request, url);
         }
         let mut sending = self
             .client
@@ -348,30 +348,8 @@ impl HttpClient {
 
     /// Returns the timeout of the next try, or `None` if no time is left.
     fn timeout(&self, spent: &Spent, context: &OperationContext) -> Option<Duration> {
-        let left = self.left(spent, context)?;
+        let left = spent.left(&self.retry, context)?;
         Some(left.min(self.request_timeout))
-    }
-
-    fn affords(&self, spent: &Spent, delay: Duration, context: &OperationContext) -> bool {
-        let has_tries = match spent.is_limited {
-            // With a single try, the caller has its own way to wait.
-            true => self.retry.max_tries > 1,
-            false => spent.tries < self.retry.max_tries,
-        };
-        has_tries && self.left(spent, context).is_some_and(|left| delay < left)
-    }
-
-    fn left(&self, spent: &Spent, context: &OperationContext) -> Option<Duration> {
-        let policy = match (spent.is_limited, self.retry.max_rate_limited) {
-            (true, Some(most)) => most.checked_sub(spent.started.elapsed()),
-            (true, None) => Some(Duration::MAX),
-            (false, _) => self.retry.max_elapsed.checked_sub(spent.since.elapsed()),
-        };
-        let operation = match context.deadline {
-            Some(deadline) => deadline.checked_duration_since(Instant::now()),
-            None => Some(Duration::MAX),
-        };
-        Some(policy?.min(operation?)).filter(|left| !left.is_zero())
     }
 }
 

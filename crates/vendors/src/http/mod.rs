@@ -29,7 +29,9 @@ pub use planton_core::deadline::OperationContext;
 pub use retry::RetryPolicy;
 #[cfg(feature = "testing")]
 pub use retry::fuzz_retry_after;
+pub(crate) use retry::retry_after;
 pub(crate) use secret_body::{decode_secret, encode_secret, json_array, json_object, zeroizing};
+pub(crate) use spent::Spent;
 #[cfg(feature = "testing")]
 pub use tls::fuzz_roots;
 pub use tls::{ClientIdentity, Roots};

@@ -76,7 +76,7 @@ impl RetryPolicy {
     /// The default policy therefore waits at least 19 seconds in total, longer than a
     /// cluster takes to elect another leader. With full jitter and doubled bounds, one
     /// request in forty gave up within 2.4 seconds: docs/adr/0006-retries.md.
-    pub(super) fn delay(&self, tries: u32, floor: Option<Duration>) -> Duration {
+    pub(crate) fn delay(&self, tries: u32, floor: Option<Duration>) -> Duration {
         let quadruplings = tries.saturating_sub(1).min(10);
         let bound = self
             .base_delay
@@ -96,7 +96,7 @@ fn says(known: &[(u16, &str)], code: u16, body: &[u8]) -> bool {
 }
 
 /// Parses `Retry-After`: seconds, or a date.
-pub(super) fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
+pub(crate) fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     let text = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
     if let Ok(seconds) = text.parse::<u64>() {
         return Some(Duration::from_secs(seconds));

@@ -28,8 +28,21 @@ pub struct KeyType {
     pub fields: &'static [Field],
     /// Where a key of this type may be used.
     pub usage: KeyUsage,
+    /// What keeps whoever may encrypt with a key of this type from replacing the MAC key of
+    /// an organization whose main key it is.
+    pub mac_key: MacKeyGuard,
     /// Opens keys of this type.
     pub(crate) opener: &'static dyn OpenKek,
+}
+
+/// What keeps a MAC key from being replaced by whoever may encrypt with the main key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MacKeyGuard {
+    /// A second key, which the field of this name may name in the place of the main one.
+    SecondKey(&'static str),
+    /// Nothing that the provider can rely on: the public key alone encrypts, or only a
+    /// statement in the key's policy that somebody may have omitted denies it.
+    Nothing,
 }
 
 /// Where a key may be used.

@@ -6,6 +6,7 @@ use async_trait::async_trait;
 
 use super::*;
 use planton_core::store::{SecretStore, StoreCapability, StoreError};
+use planton_plugin::PathStep;
 use planton_vendors::KekConnector;
 
 /// Rejects the value `bad` of `kv_mount_path` and `region`, `namespace` together with `token`,
@@ -135,24 +136,4 @@ fn a_vault_beyond_this_machine_without_tls_causes_a_warning() {
             assert!(!warned(block, quiet), "{quiet}");
         }
     }
-}
-
-#[test]
-fn examples_pass_the_check_of_their_fields() {
-    for block in BACKEND_TYPES {
-        let unknown = completed(block.fields, &Value::Unknown, Outcome::Given);
-        assert!(unknown.is_wholly_known(), "{}", block.name());
-        assert!(
-            settings_of(block.fields, &unknown).is_some(),
-            "{}",
-            block.name()
-        );
-    }
-    let partly = Value::set_of([Value::from("a"), Value::Unknown]);
-    let gcp = BACKEND_TYPES
-        .iter()
-        .find(|block| block.name() == "gcp_secret_manager");
-    let block = Value::object([("replica_locations", partly)]);
-    let completed = completed(gcp.unwrap().fields, &block, Outcome::Absent);
-    assert_eq!(completed.attribute("replica_locations").elements().len(), 1);
 }

@@ -31,9 +31,13 @@ pub(super) async fn run_all(bench: &Bench<'_>, undisturbed: &Undisturbed) {
         put_survives(bench, blow, &Put::later(bench, undisturbed, step), &case).await;
     }
     let first = Put::first(bench, undisturbed, step, true);
-    put_whose_every_answer_is_lost_is_recognized_later(bench, &first, "put-all-lost").await;
     let later = Put::later(bench, undisturbed, step);
-    put_whose_every_answer_is_lost_is_recognized_later(bench, &later, "put-again-all-lost").await;
+    for (put, case) in [(&first, "put-all-lost"), (&later, "put-again-all-lost")] {
+        match step.looks {
+            true => put_whose_answer_is_lost_is_recognized_at_once(bench, put, case).await,
+            false => put_whose_every_answer_is_lost_is_recognized_later(bench, put, case).await,
+        }
+    }
     put_that_lands_late_changes_nothing(bench, &first, "put-late").await;
     put_answered_by_a_stranger_is_not_acknowledged(bench, &first, "put-stranger").await;
 }
@@ -148,8 +152,7 @@ async fn put_survives(bench: &Bench<'_>, blow: &Blow, put: &Put<'_>, case: &str)
     let store = bench.facing(blow);
     let putting = store.put(&object.name, &put.payload, object.options.clone());
     let (id, seen) = bench.under(blow, put.step, putting).await;
-    let lost = if blow.lands { put.step.after_lost } else { 0 };
-    let expected = put.undisturbed.len() + blow.times + lost;
+    let expected = put.undisturbed.len() + put.step.extra(blow);
     assert_eq!(seen.len(), expected, "{case}: {seen:?}");
     let spares = if blow.lands && put.writes {
         bench.spares
@@ -172,7 +175,7 @@ async fn put_in_an_outage_is_refused_and_can_be_repeated(
     let (error, seen) = bench.refused((outage.fault)(), put.step, putting).await;
     assert_eq!(error.kind(), outage.kind, "{case}: {error:?}");
     expect_discreet(&error, &put.payload);
-    let expected = before(put.undisturbed, put.step) + HASTY_TRIES;
+    let expected = put.step.refused(put.undisturbed);
     assert_eq!(seen.len(), expected, "{case}: {seen:?}");
     object.expect_untouched(bench).await;
     let again = bench
@@ -226,6 +229,24 @@ async fn put_whose_every_answer_is_lost_is_recognized_later(
         .await;
 }
 
+/// The store finds its own write, and sends no second one.
+async fn put_whose_answer_is_lost_is_recognized_at_once(
+    bench: &Bench<'_>,
+    put: &Put<'_>,
+    case: &str,
+) {
+    let object = put.prepare(bench, case).await;
+    bench.proxy.forget();
+    let lost = Fault::lose_answer().on(put.step.request.clone());
+    bench.proxy.fail(lost.times(HASTY_TRIES));
+    let putting = bench
+        .hasty
+        .put(&object.name, &put.payload, object.options.clone());
+    let id = putting.await.unwrap();
+    assert_eq!(bench.proxy.count(&put.step.request), 1, "{case}");
+    object.expect_put(bench, bench.hasty, put, &id, 0).await;
+}
+
 /// An abandoned try reaches the vendor after its repetition.
 async fn put_that_lands_late_changes_nothing(bench: &Bench<'_>, put: &Put<'_>, case: &str) {
     let object = put.prepare(bench, case).await;
@@ -265,6 +286,13 @@ async fn put_answered_by_a_stranger_is_not_acknowledged(
     let putting = bench
         .store
         .put(&object.name, &put.payload, object.options.clone());
+    if put.step.looks {
+        // The store looks for its write, finds none, and repeats it.
+        let id = putting.await.unwrap();
+        assert_eq!(bench.proxy.count(&put.step.request), 2, "{case}");
+        object.expect_put(bench, bench.store, put, &id, 0).await;
+        return;
+    }
     let error = putting.await.unwrap_err();
     expect_strange(&error);
     expect_discreet(&error, &put.payload);

@@ -20,13 +20,13 @@ pub(super) async fn run_all(bench: &Bench<'_>, undisturbed: &Undisturbed) {
         let (error, seen) = bench.refused(fault(), get, bench.hasty.get(name, id)).await;
         assert_eq!(error.kind(), *kind, "get, {case}: {error:?}");
         expect_discreet(&error, payload);
-        let expected = before(&undisturbed.get, get) + HASTY_TRIES;
+        let expected = get.refused(&undisturbed.get);
         assert_eq!(seen.len(), expected, "get, {case}: {seen:?}");
 
         let describing = bench.hasty.describe(name, about(id));
         let (error, seen) = bench.refused(fault(), describe, describing).await;
         assert_eq!(error.kind(), *kind, "describe, {case}: {error:?}");
-        let expected = before(&undisturbed.describe, describe) + HASTY_TRIES;
+        let expected = describe.refused(&undisturbed.describe);
         assert_eq!(seen.len(), expected, "describe, {case}: {seen:?}");
     }
     reads_are_bounded_by_their_operation(bench, &object).await;
@@ -41,8 +41,7 @@ async fn get_survives(bench: &Bench<'_>, blow: &Blow, (name, id, payload): &Obje
         .under(blow, step, bench.facing(blow).get(name, id))
         .await;
     assert_eq!(got, *payload, "{}", blow.name);
-    let lost = if blow.lands { step.after_lost } else { 0 };
-    let expected = usual + blow.times + lost;
+    let expected = usual + step.extra(blow);
     assert_eq!(seen.len(), expected, "get, {}: {seen:?}", blow.name);
 }
 
@@ -51,8 +50,7 @@ async fn describe_survives(bench: &Bench<'_>, blow: &Blow, (name, id, _): &Objec
     let describing = bench.facing(blow).describe(name, about(id));
     let (status, seen) = bench.under(blow, step, describing).await;
     assert_eq!(status, VersionStatus::Present, "{}", blow.name);
-    let lost = if blow.lands { step.after_lost } else { 0 };
-    let expected = usual + blow.times + lost;
+    let expected = usual + step.extra(blow);
     assert_eq!(seen.len(), expected, "describe, {}: {seen:?}", blow.name);
 }
 
@@ -73,4 +71,11 @@ async fn reads_answered_by_a_stranger_find_nothing_out(bench: &Bench<'_>, (name,
     bench.proxy.fail(stranger().on(describe.request.clone()));
     let described = bench.store.describe(name, about(id)).await;
     expect_strange(&described.unwrap_err());
+    // Both are the stranger's, for a store that reads an object after its description.
+    bench.proxy.fail(stranger().on(describe.request.clone()));
+    bench.proxy.fail(stranger().on(get.request.clone()));
+    let described = bench.store.describe(name, about(id)).await;
+    expect_strange(&described.unwrap_err());
+    // A store without such a read leaves its fault unused.
+    bench.proxy.forget();
 }

@@ -19,7 +19,7 @@ pub(super) async fn run_all(bench: &Bench<'_>, undisturbed: &Undisturbed) {
         let removing = bench.remove(bench.hasty, &name, vec![id.clone()]);
         let (error, seen) = bench.refused(fault(), step, removing).await;
         assert_eq!(error.kind(), *kind, "{case}: {error:?}");
-        let expected = before(&undisturbed.delete, step) + HASTY_TRIES;
+        let expected = step.refused(&undisturbed.delete);
         assert_eq!(seen.len(), expected, "delete, {case}: {seen:?}");
         // The vendor did not act, so the object still exists and can be deleted.
         assert_eq!(bench.direct.get(&name, &id).await.unwrap(), payload);
@@ -38,8 +38,7 @@ async fn delete_survives(bench: &Bench<'_>, blow: &Blow, usual: usize) {
     let (neighbour, kept, payload) = bench.object(&format!("delete-{}-not", blow.name)).await;
     let removing = bench.remove(bench.facing(blow), &name, vec![id.clone()]);
     let ((), seen) = bench.under(blow, step, removing).await;
-    let lost = if blow.lands { step.after_lost } else { 0 };
-    let expected = usual + blow.times + lost;
+    let expected = usual + step.extra(blow);
     assert_eq!(seen.len(), expected, "delete, {}: {seen:?}", blow.name);
     expect_gone(bench, &name, &id).await;
     let stays = bench.direct.get(&neighbour, &kept).await.unwrap();

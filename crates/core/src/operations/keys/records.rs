@@ -40,6 +40,12 @@ impl Keys<'_> {
         interrupt: &Interrupt,
     ) -> Result<RewrappedRecords, OperationError> {
         let mut done = RewrappedRecords::default();
+        let platform = &self.organization.platform;
+        self.organization.existing().await?;
+        if !self.organization.has_rescue() {
+            platform.kek.resolve_newest().await?;
+            platform.mac_kek.resolve_newest().await?;
+        }
         self.rewrap_organization(&mut done, interrupt).await?;
         let held = self.hold_record().await?;
         let keyring = self
@@ -76,7 +82,9 @@ impl Keys<'_> {
             let wraps = decoded(wraps_of(&mut record));
             let ids: Vec<_> = wraps.iter().map(|(kek, _)| kek.clone()).collect();
             let opens = self.main_key_opens_mac_key(record.uuid, &wraps).await?;
-            let is_due = !opens || !versions.are_current(&wraps, &ids);
+            let main_key = self.organization.recorded_main_key();
+            let is_due =
+                !opens || !versions.are_current(&wraps, &ids) || main_key != record.main_key;
             if is_due {
                 let mac_key = self.mac_key().await?;
                 let present = match opens {
@@ -87,6 +95,7 @@ impl Keys<'_> {
                     .wrap_mac_key(record.uuid, mac_key, escrow, present)
                     .await?;
                 record.state = OrganizationState::Ready { mac_key: wrapped };
+                record.main_key = main_key;
             }
             let versions = KeyVersions::of(&keyring.keyring).await?;
             let owner = CredentialOwner::organization();

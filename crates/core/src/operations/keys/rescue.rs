@@ -31,6 +31,9 @@ impl Keys<'_> {
         // Unwraps with the identity, and compares the fingerprint with the pinned one.
         self.mac_key().await?;
         let platform = &self.organization.platform;
+        // The keys that the record names may be lost.
+        platform.kek.resolve_anew().await?;
+        platform.mac_kek.resolve_anew().await?;
         for id in [platform.kek.id(), platform.mac_kek.id()] {
             if !self.organization.pins.allows(id) {
                 return Err(OperationError::KeyNotAllowed { key: id.clone() });

@@ -16,6 +16,8 @@ pub struct OrganizationStatus {
     pub organization: Slug,
     /// UUID of its catalog.
     pub uuid: Uuid,
+    /// When it was created, as its record says.
+    pub created_at: jiff::Timestamp,
     /// Generation of its record.
     pub generation: u64,
     /// The fingerprint, to be pinned.
@@ -67,15 +69,17 @@ impl Keys<'_> {
             true => main.clone(),
             false => described(platform.mac_kek.as_ref()).await?,
         };
-        let former = platform.former_keks.iter().map(|kek| kek.id().clone());
+        let former = platform.former_keks.iter().map(|kek| kek.id());
+        let former = former.filter(|id| **id != main.id).cloned().collect();
         Ok(OrganizationStatus {
             organization: record.organization.clone(),
             uuid: record.uuid,
+            created_at: record.created_at,
             generation: record.generation,
             fingerprint,
             main,
             mac,
-            former: former.collect(),
+            former,
             escrow: escrow_of(record),
         })
     }

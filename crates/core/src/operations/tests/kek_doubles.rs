@@ -131,7 +131,9 @@ impl TestKek {
         }
         let denied = self.denied.lock().unwrap();
         match denied.iter().find(|(which, _)| *which == verb) {
-            Some((_, kind)) => Err(self.error(*kind)),
+            Some((_, kind)) => Err(self
+                .error(*kind)
+                .with_remedy("Use the arguments of a backend.")),
             None => Ok(()),
         }
     }
@@ -298,6 +300,10 @@ impl ConnectKek for TestKekConnector {
     fn may_move(&self, settings: &KekSettings) -> bool {
         let aliases = self.aliases.lock().unwrap();
         aliases.contains_key(settings.text("key").unwrap_or_default())
+    }
+
+    fn names(&self, settings: &KekSettings, _: &KekId) -> bool {
+        !self.may_move(settings)
     }
 
     async fn is_still(

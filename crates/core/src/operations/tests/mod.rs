@@ -10,6 +10,7 @@ mod backends;
 mod collisions;
 mod counts;
 mod crashes;
+mod customers_key;
 mod depth;
 mod displaced;
 mod doubles;

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use aws_config::identity::IdentityCache;
 use aws_config::{Region, SdkConfig};
+use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
@@ -55,11 +56,26 @@ impl AwsSession {
     /// `Misconfigured` if no region is configured, or if the certificates are unusable.
     pub async fn connect(
         settings: AwsIdentitySettings,
+        http: HttpSettings,
+    ) -> Result<Self, AwsError> {
+        let client = HttpClient::new(&http).map_err(AwsError::from_http)?;
+        Self::over(client, settings, http).await
+    }
+
+    /// Connects as [`connect`](Self::connect), over the connections of `client`, which was
+    /// built from `http`.
+    ///
+    /// # Errors
+    ///
+    /// `Misconfigured` if no region is configured.
+    pub async fn over(
+        client: HttpClient,
+        settings: AwsIdentitySettings,
         mut http: HttpSettings,
     ) -> Result<Self, AwsError> {
         http.retry.rate_limits = SLOW_DOWN;
         http.retry.max_rate_limited = Some(SIGNED_FOR);
-        let client = HttpClient::new(&http).map_err(AwsError::from_http)?;
+        let client = client.with_retry(http.retry.clone());
         let transport = SmithyHttpClient::new(&client, http);
         let config = sdk_config(&settings, &transport).await;
         let region = region(&config)?;
@@ -93,6 +109,25 @@ impl AwsSession {
     #[must_use]
     pub fn region(&self) -> &str {
         self.region.as_ref()
+    }
+
+    /// Returns the current credential, for a signer other than the SDK's.
+    ///
+    /// # Errors
+    ///
+    /// [`AwsErrorKind`]; `Unauthenticated` if no credentials are available.
+    pub async fn credentials(&self) -> Result<Credentials, AwsError> {
+        self.identity.current().await
+    }
+
+    /// Loads a credential in the place of `refused`, which AWS reports as expired. Returns
+    /// whether it is another one.
+    ///
+    /// # Errors
+    ///
+    /// As [`credentials`](Self::credentials).
+    pub async fn renews(&self, refused: &Credentials) -> Result<bool, AwsError> {
+        Ok(self.identity.other_than(refused).await?.is_some())
     }
 
     /// Returns the count of requests to AWS, including those to STS and SSO. Requests

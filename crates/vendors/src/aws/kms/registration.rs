@@ -14,7 +14,7 @@ use crate::aws::fields::{
     SESSION_TOKEN,
 };
 use crate::http::HttpSettings;
-use crate::registration::{Field, KeyType, KeyUsage, OpenKek};
+use crate::registration::{Field, KeyType, KeyUsage, MacKeyGuard, OpenKek};
 
 pub(crate) static KEY_TYPE: KeyType = KeyType {
     name: PROVIDER,
@@ -22,6 +22,11 @@ pub(crate) static KEY_TYPE: KeyType = KeyType {
     description: "A symmetric encryption key in AWS KMS.",
     fields: &FIELDS,
     usage: KeyUsage::Any,
+    // A key policy may deny the purpose `mac-key` in the encryption context. Without that
+    // statement, Encrypt, GenerateDataKey and ReEncryptTo all make a wrap of a MAC key, and a
+    // usual "key user" has all three:
+    // https://docs.aws.amazon.com/kms/latest/developerguide/key-policy-default.html
+    mac_key: MacKeyGuard::Nothing,
     opener: &Opener,
 };
 

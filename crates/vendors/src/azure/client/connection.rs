@@ -12,7 +12,7 @@ use super::credential::{AzureCredential, IdentityRoutes};
 use super::environment::variable;
 use super::error::{AzureError, AzureErrorKind, AzurePlace};
 use super::rest::{VaultCall, VaultRest};
-use super::token::VaultTokens;
+use super::token::{Audience, AzureTokens};
 use super::transport::{IdentityTransport, METADATA, RefusedToken, VaultTransport};
 use super::vault::{AuthorityHost, VaultUrl};
 use crate::http::{HttpClient, HttpResponse, HttpSettings, Proxies, RetryPolicy};
@@ -42,7 +42,7 @@ pub struct AzureConnection {
     vault: VaultUrl,
     http: HttpClient,
     metadata: HttpClient,
-    tokens: Arc<VaultTokens>,
+    tokens: Arc<AzureTokens>,
     transport: Arc<VaultTransport>,
     rest: VaultRest,
 }
@@ -63,46 +63,15 @@ impl AzureConnection {
             HttpClient::new(settings).map_err(|error| AzureError::from_http(&error, place))
         };
         let http = client(settings, AzurePlace::Vault)?;
-        let metadata = client(
-            &HttpSettings {
-                // This request must not leave the machine.
-                proxies: Proxies::Ignored,
-                retry: METADATA_RETRY,
-                connect_timeout: METADATA_CONNECT,
-                ..settings.clone()
-            },
-            AzurePlace::Identity,
-        )?;
-        let cloud = Arc::new(cloud(&authority_of(vault, authority, credential)?));
-        let at = metadata_address()?;
-        let route = |http: &HttpClient| ClientOptions {
-            retry: RetryOptions::none(),
-            transport: Some(Transport::new(Arc::new(IdentityTransport::new(
-                http.clone(),
-                Some(at.clone()),
-            )))),
-            cloud: Some(Arc::clone(&cloud)),
-            ..ClientOptions::default()
-        };
+        let metadata = client(&metadata_settings(settings), AzurePlace::Identity)?;
         let refused = RefusedToken::default();
-        let tokens = VaultTokens {
-            credential: credential.clone(),
-            vault: vault.clone(),
-            routes: IdentityRoutes {
-                authority: route(&http),
-                machine: route(&metadata),
-                http: http.clone(),
-            },
-            probe: metadata.with_retry(RetryPolicy {
-                max_tries: 1,
-                ..METADATA_RETRY
-            }),
-            metadata: at,
-            refused: refused.clone(),
-            chosen: OnceLock::new(),
-            kept: tokio::sync::Mutex::new(None),
-        };
-        let tokens = Arc::new(tokens);
+        let tokens = Arc::new(AzureTokens::new(
+            Audience::Vault(vault.clone()),
+            credential,
+            &authority_of(|| vault.authority(), authority, credential)?,
+            (&http, &metadata),
+            refused.clone(),
+        )?);
         let patient = http.with_retry(RetryPolicy {
             extra_answers: PASSING,
             ..settings.retry.clone()
@@ -162,11 +131,63 @@ impl AzureConnection {
     }
 }
 
+impl AzureTokens {
+    /// Creates the tokens of a service, over the client of the service and that of this
+    /// machine's metadata. No I/O.
+    pub(super) fn new(
+        audience: Audience,
+        credential: &AzureCredential,
+        authority: &AuthorityHost,
+        (http, metadata): (&HttpClient, &HttpClient),
+        refused: RefusedToken,
+    ) -> Result<Self, AzureError> {
+        let cloud = Arc::new(cloud(authority));
+        let at = metadata_address()?;
+        let route = |http: &HttpClient| ClientOptions {
+            retry: RetryOptions::none(),
+            transport: Some(Transport::new(Arc::new(IdentityTransport::new(
+                http.clone(),
+                Some(at.clone()),
+            )))),
+            cloud: Some(Arc::clone(&cloud)),
+            ..ClientOptions::default()
+        };
+        Ok(Self {
+            credential: credential.clone(),
+            audience,
+            routes: IdentityRoutes {
+                authority: route(http),
+                machine: route(metadata),
+                http: http.clone(),
+            },
+            probe: metadata.with_retry(RetryPolicy {
+                max_tries: 1,
+                ..METADATA_RETRY
+            }),
+            metadata: at,
+            refused,
+            chosen: OnceLock::new(),
+            kept: tokio::sync::Mutex::new(None),
+        })
+    }
+}
+
+/// Returns the settings of a client for this machine's metadata service.
+pub(super) fn metadata_settings(settings: &HttpSettings) -> HttpSettings {
+    HttpSettings {
+        // These requests must not leave the machine.
+        proxies: Proxies::Ignored,
+        retry: METADATA_RETRY,
+        connect_timeout: METADATA_CONNECT,
+        ..settings.clone()
+    }
+}
+
 /// Returns the token authority: the configured one, or the environment's, or that of
-/// the vault's cloud. A client secret ignores the environment, so that no variable can
+/// the service's cloud. A client secret ignores the environment, so that no variable can
 /// redirect it.
-fn authority_of(
-    vault: &VaultUrl,
+pub(super) fn authority_of(
+    of_cloud: impl FnOnce() -> AuthorityHost,
     configured: Option<&AuthorityHost>,
     credential: &AzureCredential,
 ) -> Result<AuthorityHost, AzureError> {
@@ -180,7 +201,7 @@ fn authority_of(
     match named {
         Some(named) => AuthorityHost::parse(&named)
             .map_err(|problem| misconfigured(&format!("AZURE_AUTHORITY_HOST: {problem}"))),
-        None => Ok(vault.authority()),
+        None => Ok(of_cloud()),
     }
 }
 

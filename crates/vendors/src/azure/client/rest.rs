@@ -9,7 +9,7 @@ use url::Url;
 use zeroize::Zeroizing;
 
 use super::error::{AzureError, AzureErrorKind, AzurePlace};
-use super::token::VaultTokens;
+use super::token::AzureTokens;
 use super::transport::RefusedToken;
 use super::vault::VaultUrl;
 use crate::http::{HttpClient, HttpRequest, HttpResponse};
@@ -35,7 +35,7 @@ pub struct VaultCall<'a> {
 pub(super) struct VaultRest {
     http: HttpClient,
     vault: VaultUrl,
-    tokens: Arc<VaultTokens>,
+    tokens: Arc<AzureTokens>,
     refused: RefusedToken,
     scope: OnceCell<String>,
 }
@@ -44,7 +44,7 @@ impl VaultRest {
     pub(super) fn new(
         http: HttpClient,
         vault: VaultUrl,
-        tokens: Arc<VaultTokens>,
+        tokens: Arc<AzureTokens>,
         refused: RefusedToken,
     ) -> Self {
         Self {

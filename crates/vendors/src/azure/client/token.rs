@@ -1,4 +1,4 @@
-//! The tokens for the requests to one vault.
+//! The tokens for the requests to one vault, or to one storage account.
 
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -18,14 +18,27 @@ use crate::http::HttpClient;
 /// Minimum remaining lifetime of a token, the same as the SDK's.
 const MARGIN: Duration = Duration::from_secs(300);
 
-/// Caches a vault's token, and requests another when it expires or is rejected.
+/// The scope of tokens for Azure Storage:
+/// <https://learn.microsoft.com/azure/storage/blobs/authorize-access-azure-active-directory#microsoft-authentication-library-msal>
+pub(super) const STORAGE_SCOPE: &str = "https://storage.azure.com/.default";
+
+/// The service that tokens are for.
+#[derive(Clone, Debug)]
+pub(super) enum Audience {
+    /// A vault, which names the scope in a challenge.
+    Vault(VaultUrl),
+    /// Azure Storage.
+    Storage,
+}
+
+/// Caches the token of a service, and requests another when it expires or is rejected.
 ///
 /// The SDK's credentials cache a rejected token until it expires, so each token request
 /// creates a new one.
 #[derive(Debug)]
-pub(super) struct VaultTokens {
+pub(super) struct AzureTokens {
     pub(super) credential: AzureCredential,
-    pub(super) vault: VaultUrl,
+    pub(super) audience: Audience,
     pub(super) routes: IdentityRoutes,
     pub(super) probe: HttpClient,
     pub(super) metadata: Url,
@@ -42,14 +55,23 @@ pub(super) struct Kept {
     token: AccessToken,
 }
 
-impl VaultTokens {
-    /// Returns a token for exactly one scope, which must be the vault's.
+impl Audience {
+    fn accepts(&self, scope: &str) -> bool {
+        match self {
+            Self::Vault(vault) => vault.accepts(scope),
+            Self::Storage => scope == STORAGE_SCOPE,
+        }
+    }
+}
+
+impl AzureTokens {
+    /// Returns a token for exactly one scope, which must be the service's.
     pub(super) async fn token(&self, scopes: &[&str]) -> Result<AccessToken, AzureError> {
         let [scope] = scopes else {
             let said = "not exactly one scope";
             return Err(identity(AzureErrorKind::UntrustedChallenge, said));
         };
-        if !self.vault.accepts(scope) {
+        if !self.audience.accepts(scope) {
             let said = "the vault asks for a token for something other than Key Vault";
             return Err(identity(AzureErrorKind::UntrustedChallenge, said));
         }
@@ -95,7 +117,7 @@ impl VaultTokens {
 }
 
 #[async_trait]
-impl TokenCredential for VaultTokens {
+impl TokenCredential for AzureTokens {
     async fn get_token(
         &self,
         scopes: &[&str],

@@ -127,6 +127,11 @@ impl AuthorityHost {
         self.0.as_str()
     }
 
+    /// Returns the authority of Microsoft's public cloud.
+    pub(super) fn public() -> Self {
+        Self::known(PUBLIC_AUTHORITY)
+    }
+
     fn known(text: &'static str) -> Self {
         Self::parse(text).expect("the addresses of the vendor's clouds are addresses")
     }

@@ -13,7 +13,7 @@ use crate::azure::registration::{
 };
 use crate::azure::settings::{AzureIdentity, misconfigured};
 use crate::http::HttpSettings;
-use crate::registration::{Field, KeyType, KeyUsage, OpenKek, of_setting};
+use crate::registration::{Field, KeyType, KeyUsage, MacKeyGuard, OpenKek, of_setting};
 use planton_core::kek::{KekError, KekErrorKind, KekSettings, KeyEncryptionKey, ResolvedKek};
 use planton_core::store::{StoreCredential, StoreError};
 use planton_envelope::KekId;
@@ -24,6 +24,7 @@ pub(crate) static KEY: KeyType = KeyType {
     description: "RSA key in Azure Key Vault, of 2,048 bits or more.",
     fields: &FIELDS,
     usage: KeyUsage::Any,
+    mac_key: MacKeyGuard::Nothing,
     opener: &Opener,
 };
 

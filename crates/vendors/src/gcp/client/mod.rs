@@ -13,4 +13,5 @@ pub use endpoint::{GcpEndpoint, InvalidEndpoint};
 pub use error::{GcpError, GcpErrorKind, GcpErrorParts};
 pub use impersonation::{InvalidServiceAccount, ServiceAccountEmail};
 pub use rest::{Freshness, GcpCall, GcpClient};
+pub(crate) use token::Authorization;
 pub use token::TokenSource;

@@ -60,8 +60,8 @@ struct State {
 
 /// Headers of a request, and the generation of the credentials that they belong to.
 #[derive(Debug)]
-pub(super) struct Authorization {
-    pub(super) headers: HeaderMap,
+pub(crate) struct Authorization {
+    pub(crate) headers: HeaderMap,
     generation: u64,
 }
 
@@ -84,13 +84,13 @@ impl TokenSource {
     }
 
     /// Returns true if the token requests over this project's HTTP client need TLS.
-    pub(super) fn is_encrypted(&self) -> bool {
+    pub(crate) fn is_encrypted(&self) -> bool {
         let endpoint = self.impersonate.as_ref().map(|(_, endpoint)| endpoint);
         endpoint.is_some_and(GcpEndpoint::is_encrypted)
     }
 
     /// Returns the headers for a request.
-    pub(super) async fn authorize(&self, http: &HttpClient) -> Result<Authorization, GcpError> {
+    pub(crate) async fn authorize(&self, http: &HttpClient) -> Result<Authorization, GcpError> {
         let mut state = self.state.lock().await;
         let generation = state.generation;
         let fresh = |state: &State| {
@@ -135,7 +135,7 @@ impl TokenSource {
     }
 
     /// Discards rejected credentials, unless another request has already done so.
-    pub(super) async fn refused(&self, authorization: &Authorization) {
+    pub(crate) async fn refused(&self, authorization: &Authorization) {
         let mut state = self.state.lock().await;
         if state.generation == authorization.generation {
             *state = State {

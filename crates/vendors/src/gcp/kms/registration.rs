@@ -11,7 +11,7 @@ use crate::gcp::connection::GcpConnection;
 use crate::gcp::credential::read_credential;
 use crate::gcp::registration::{ENDPOINT, IMPERSONATE_SERVICE_ACCOUNT, SERVICE_ACCOUNT_KEY};
 use crate::http::HttpSettings;
-use crate::registration::{Field, KeyType, KeyUsage, OpenKek, of_setting};
+use crate::registration::{Field, KeyType, KeyUsage, MacKeyGuard, OpenKek, of_setting};
 use planton_core::kek::{KekError, KekErrorKind, KekSettings, KeyEncryptionKey, ResolvedKek};
 use planton_core::store::{StoreCredential, StoreError};
 use planton_envelope::KekId;
@@ -24,6 +24,7 @@ pub(crate) static KEY: KeyType = KeyType {
     description: "Symmetric key in Google Cloud KMS.",
     fields: &FIELDS,
     usage: KeyUsage::Any,
+    mac_key: MacKeyGuard::SecondKey("key_name"),
     opener: &Opener,
 };
 

@@ -1,0 +1,401 @@
+//! The requests to a bucket: one function each, with one meaning of each answer.
+
+use bytes::Bytes;
+use futures_util::TryStreamExt as _;
+use http::{HeaderName, HeaderValue, Method, header};
+use jiff::Timestamp;
+use object_store::azure::AzureAuthorizer;
+use object_store::client::{HttpRequest, HttpRequestBody};
+use object_store::path::Path;
+use object_store::{
+    Attribute, AttributeValue, Attributes, CredentialProvider as _, GetOptions, ObjectMeta,
+    ObjectStore, ObjectStoreExt as _, PutMode, PutOptions, UpdateVersion,
+};
+use std::sync::Arc;
+
+use super::exchange::{Answer, observed};
+use super::fault::{Fault, FaultKind};
+use super::open::{Credentials, azure_address};
+use super::{Client, OpenBucket};
+use crate::bucket::location::BucketVendor;
+
+/// Identifies the content of an object: the ETag, or the generation in Google's store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::bucket) struct Tag(UpdateVersion);
+
+/// The condition of a write.
+#[derive(Clone, Debug)]
+pub(in crate::bucket) enum Condition {
+    /// There is no such object.
+    Absent,
+    /// The object has this content.
+    Matches(Tag),
+}
+
+/// A conditional write of one object.
+#[derive(Clone, Debug)]
+pub(in crate::bucket) struct Write {
+    pub(in crate::bucket) path: Path,
+    pub(in crate::bucket) body: Bytes,
+    pub(in crate::bucket) condition: Condition,
+    pub(in crate::bucket) content_type: &'static str,
+    /// Names of letters and digits only: Azure rejects hyphens, and proxies drop underscores.
+    pub(in crate::bucket) metadata: Vec<(&'static str, String)>,
+}
+
+/// An object with its content.
+#[derive(Debug)]
+pub(in crate::bucket) struct Object {
+    pub(in crate::bucket) body: Bytes,
+    pub(in crate::bucket) tag: Tag,
+    attributes: Attributes,
+}
+
+/// An object without its content.
+#[derive(Debug)]
+pub(in crate::bucket) struct Stat {
+    pub(in crate::bucket) tag: Tag,
+    pub(in crate::bucket) size: u64,
+    attributes: Attributes,
+}
+
+/// An object of a listing.
+#[derive(Debug)]
+pub(in crate::bucket) struct Listed {
+    pub(in crate::bucket) path: Path,
+    pub(in crate::bucket) written_at: Timestamp,
+}
+
+/// The objects and the folders directly in a folder.
+#[derive(Debug)]
+pub(in crate::bucket) struct Folder {
+    pub(in crate::bucket) objects: Vec<Listed>,
+    pub(in crate::bucket) folders: Vec<Path>,
+}
+
+impl Tag {
+    /// Keeps what a condition compares. A version identifier changes without the content, once
+    /// a bucket keeps versions.
+    fn new(vendor: BucketVendor, found: UpdateVersion) -> Self {
+        Self(match vendor {
+            BucketVendor::Gcs => UpdateVersion {
+                e_tag: None,
+                ..found
+            },
+            BucketVendor::S3 | BucketVendor::Azure => UpdateVersion {
+                version: None,
+                ..found
+            },
+        })
+    }
+}
+
+impl Stat {
+    /// Returns a value of the metadata.
+    pub(in crate::bucket) fn metadata(&self, name: &'static str) -> Option<&str> {
+        let name = Attribute::Metadata(name.into());
+        self.attributes.get(&name).map(|value| &**value)
+    }
+}
+
+impl Client {
+    /// Writes an object once.
+    pub(in crate::bucket) async fn put_once(&self, write: &Write) -> Result<Tag, Fault> {
+        let mut attributes = Attributes::new();
+        attributes.insert(Attribute::ContentType, write.content_type.into());
+        // A cache in front of a public bucket would serve old records:
+        // https://cloud.google.com/storage/docs/caching
+        attributes.insert(Attribute::CacheControl, "no-store".into());
+        for (name, value) in &write.metadata {
+            let value = AttributeValue::from(value.clone());
+            attributes.insert(Attribute::Metadata((*name).into()), value);
+        }
+        let mode = match &write.condition {
+            Condition::Absent => PutMode::Create,
+            Condition::Matches(Tag(version)) => PutMode::Update(version.clone()),
+        };
+        let put = self.call(|store| {
+            let (path, body) = (write.path.clone(), write.body.clone());
+            let options = PutOptions {
+                mode: mode.clone(),
+                attributes: attributes.clone(),
+                ..PutOptions::default()
+            };
+            async move { store.put_opts(&path, body.into(), options).await }
+        });
+        let vendor = self.settings().location().vendor();
+        Ok(Tag::new(vendor, put.await?.into()))
+    }
+
+    /// Returns an object with its content.
+    pub(in crate::bucket) async fn get(&self, path: &Path) -> Result<Object, Fault> {
+        self.get_opts(path, GetOptions::default()).await
+    }
+
+    /// Returns whether an earlier generation of an object is still readable, in Google's
+    /// store.
+    pub(in crate::bucket) async fn keeps(&self, path: &Path, tag: &Tag) -> Result<bool, Fault> {
+        let options = GetOptions {
+            version: tag.0.version.clone(),
+            ..GetOptions::default()
+        };
+        match self.get_opts(path, options).await {
+            Ok(_) => Ok(true),
+            Err(fault) if fault.kind == FaultKind::NotFound => Ok(false),
+            Err(fault) => Err(fault),
+        }
+    }
+
+    async fn get_opts(&self, path: &Path, options: GetOptions) -> Result<Object, Fault> {
+        let vendor = self.settings().location().vendor();
+        self.call(|store| {
+            let (path, options) = (path.clone(), options.clone());
+            async move {
+                let found = store.get_opts(&path, options).await?;
+                let tag = tag(vendor, &found.meta)?;
+                let attributes = found.attributes.clone();
+                let body = found.bytes().await?;
+                Ok(Object {
+                    body,
+                    tag,
+                    attributes,
+                })
+            }
+        })
+        .await
+    }
+
+    /// Returns an object without its content.
+    ///
+    /// S3 and Google answer a HEAD without a body, and so without a code. A failure that could
+    /// be several is read again with a GET, for its code.
+    pub(in crate::bucket) async fn head(&self, path: &Path) -> Result<Stat, Fault> {
+        match self.head_alone(path).await {
+            Err(fault) if fault.is_ambiguous() => {
+                let found = self.get(path).await?;
+                Ok(Stat {
+                    tag: found.tag,
+                    size: found.body.len() as u64,
+                    attributes: found.attributes,
+                })
+            }
+            other => other,
+        }
+    }
+
+    async fn head_alone(&self, path: &Path) -> Result<Stat, Fault> {
+        let vendor = self.settings().location().vendor();
+        self.call(|store| {
+            let path = path.clone();
+            let options = GetOptions {
+                head: true,
+                ..GetOptions::default()
+            };
+            async move {
+                let found = store.get_opts(&path, options).await?;
+                Ok(Stat {
+                    tag: tag(vendor, &found.meta)?,
+                    size: found.meta.size,
+                    attributes: found.attributes,
+                })
+            }
+        })
+        .await
+    }
+
+    /// Returns all objects in a folder, at any depth.
+    ///
+    /// A listing with an object of another folder fails: its paths are deleted by callers.
+    pub(in crate::bucket) async fn list(&self, folder: &Path) -> Result<Vec<Listed>, Fault> {
+        let listed: Vec<ObjectMeta> = self
+            .call(|store| {
+                let folder = folder.clone();
+                async move { store.list(Some(&folder)).try_collect().await }
+            })
+            .await?;
+        let within = listed.into_iter().filter_map(|meta| {
+            let rest = within(folder, &meta.location);
+            let is_within = rest.map(|rest| rest.map(|_| ())).transpose()?;
+            Some(is_within.and_then(|()| listed_object(meta)))
+        });
+        within.collect()
+    }
+
+    /// Returns the objects and the folders directly in a folder.
+    ///
+    /// A listing with an object of another folder fails: its paths are deleted by callers.
+    pub(in crate::bucket) async fn list_folder(&self, folder: &Path) -> Result<Folder, Fault> {
+        let found = self
+            .call(|store| {
+                let folder = folder.clone();
+                async move { store.list_with_delimiter(Some(&folder)).await }
+            })
+            .await?;
+        let objects = found.objects.into_iter().filter_map(|meta| {
+            let leaf = directly_within(folder, &meta.location).transpose()?;
+            Some(leaf.and_then(|()| listed_object(meta)))
+        });
+        let folders = found.common_prefixes.into_iter().filter_map(|path| {
+            let leaf = directly_within(folder, &path).transpose()?;
+            Some(leaf.map(|()| path))
+        });
+        Ok(Folder {
+            objects: objects.collect::<Result<_, _>>()?,
+            folders: folders.collect::<Result<_, _>>()?,
+        })
+    }
+
+    /// Deletes an object. An absent one counts as deleted.
+    pub(in crate::bucket) async fn delete(&self, path: &Path) -> Result<(), Fault> {
+        let deleted = match &self.opened().await?.credentials {
+            Credentials::S3(_) | Credentials::Gcs(_) => {
+                self.call(|store| {
+                    let path = path.clone();
+                    async move { store.delete(&path).await }
+                })
+                .await
+            }
+            Credentials::Azure(_) => self.delete_blob(path).await,
+        };
+        match deleted {
+            Err(fault) if fault.kind == FaultKind::NotFound => Ok(()),
+            other => other,
+        }
+    }
+
+    /// Calls the vendor's client. If the server rejects the credential, calls it once more
+    /// with another.
+    async fn call<T, F>(&self, request: impl Fn(Arc<dyn ObjectStore>) -> F) -> Result<T, Fault>
+    where
+        F: Future<Output = object_store::Result<T>>,
+    {
+        let opened = self.opened().await?;
+        let mut renewed = false;
+        loop {
+            let (output, answer) = observed(request(Arc::clone(&opened.store))).await;
+            if let Some(Answer::Response(response)) = &answer {
+                self.observations().note(response);
+            }
+            let fault = match output {
+                Ok(output) => return Ok(output),
+                Err(_) => Fault::of(self.settings().location().vendor(), answer),
+            };
+            if !self.may_renew(opened, &fault, &mut renewed).await {
+                return Err(fault);
+            }
+        }
+    }
+
+    async fn may_renew(&self, opened: &OpenBucket, fault: &Fault, renewed: &mut bool) -> bool {
+        let first = !std::mem::replace(renewed, true);
+        first && fault.kind == FaultKind::Expired && opened.credentials.renews().await
+    }
+
+    /// Deletes a blob with one request. `object_store` deletes in batches only, which not
+    /// every account and every emulator accepts.
+    async fn delete_blob(&self, path: &Path) -> Result<(), Fault> {
+        let opened = self.opened().await?;
+        let vendor = self.settings().location().vendor();
+        let mut renewed = false;
+        loop {
+            let (output, answer) = observed(self.send_delete(opened, path)).await;
+            let fault = match (output, answer) {
+                (Ok(status), _) if status.is_success() => return Ok(()),
+                (_, answer) => Fault::of(vendor, answer),
+            };
+            if !self.may_renew(opened, &fault, &mut renewed).await {
+                return Err(fault);
+            }
+        }
+    }
+
+    /// Sends `Delete Blob`: <https://learn.microsoft.com/rest/api/storageservices/delete-blob>
+    async fn send_delete(
+        &self,
+        opened: &OpenBucket,
+        path: &Path,
+    ) -> object_store::Result<http::StatusCode> {
+        let unsent = |source: &'static str| object_store::Error::Generic {
+            store: "Azure",
+            source: source.into(),
+        };
+        let Credentials::Azure(provider) = &opened.credentials else {
+            return Err(unsent("not a bucket of Azure"));
+        };
+        let (location, endpoint) = (
+            self.settings().location(),
+            self.settings().endpoint.as_ref(),
+        );
+        let address = azure_address(location, endpoint);
+        let uri = format!("{address}/{}/{path}", location.bucket());
+        let mut request = HttpRequest::new(HttpRequestBody::empty());
+        *request.method_mut() = Method::DELETE;
+        *request.uri_mut() = uri.parse().map_err(|_| unsent("the address"))?;
+        request.headers_mut().insert(
+            HeaderName::from_static("x-ms-delete-snapshots"),
+            HeaderValue::from_static("include"),
+        );
+        request
+            .headers_mut()
+            .insert(header::CONTENT_LENGTH, HeaderValue::from_static("0"));
+        let credential = provider.get_credential().await?;
+        AzureAuthorizer::new(&credential, location.account()).try_authorize(&mut request)?;
+        let response = opened.service.execute(request).await;
+        let response = response.map_err(|_| unsent("no answer"))?;
+        Ok(response.status())
+    }
+}
+
+/// Returns the tag of a read. All three vendors send an ETag, and `object_store` does not
+/// require it of S3. A response without one is not the vendor's, such as the page of a gateway.
+fn tag(vendor: BucketVendor, meta: &ObjectMeta) -> object_store::Result<Tag> {
+    if meta.e_tag.is_none() {
+        return Err(object_store::Error::Generic {
+            store: "bucket",
+            source: "no ETag".into(),
+        });
+    }
+    let found = UpdateVersion {
+        e_tag: meta.e_tag.clone(),
+        version: meta.version.clone(),
+    };
+    Ok(Tag::new(vendor, found))
+}
+
+/// Returns the part of a listed path below `folder`; `None` for the folder's own placeholder,
+/// which consoles create.
+fn within<'a>(folder: &Path, listed: &'a Path) -> Result<Option<&'a str>, Fault> {
+    let Some(rest) = listed.as_ref().strip_prefix(folder.as_ref()) else {
+        return Err(foreign());
+    };
+    match rest.strip_prefix('/') {
+        Some(rest) => Ok(Some(rest)),
+        None if rest.is_empty() => Ok(None),
+        None => Err(foreign()),
+    }
+}
+
+/// Checks that a listed path is directly in `folder`; `None` as for [`within`].
+fn directly_within(folder: &Path, listed: &Path) -> Result<Option<()>, Fault> {
+    match within(folder, listed)? {
+        Some(rest) if rest.contains('/') => Err(foreign()),
+        rest => Ok(rest.map(|_| ())),
+    }
+}
+
+/// The store ignores the prefix or the delimiter of a listing, or a gateway answers for it.
+fn foreign() -> Fault {
+    let said = "the listing contains an object of another folder";
+    Fault::new(FaultKind::Unexpected, said)
+}
+
+fn listed_object(meta: ObjectMeta) -> Result<Listed, Fault> {
+    let at = meta.last_modified;
+    let nanos = i32::try_from(at.timestamp_subsec_nanos()).unwrap_or(0);
+    let written_at = Timestamp::new(at.timestamp(), nanos.min(999_999_999));
+    Ok(Listed {
+        written_at: written_at
+            .map_err(|_| Fault::new(FaultKind::Unexpected, "a time out of range"))?,
+        path: meta.location,
+    })
+}

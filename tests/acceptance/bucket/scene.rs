@@ -1,0 +1,186 @@
+//! A bucket as the platform of an organization, and machines that share it.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use serde_json::Value;
+use tempfile::TempDir;
+use xtask::bucket::{Bucket, BucketServer, BucketService};
+use xtask::faults::Weakness;
+use xtask::moto::Moto;
+use xtask::terraform::Workspace;
+use xtask::tools::Tools;
+
+use crate::scene::{ORGANIZATION, PROVIDER, provider_block, read_values_in, terraform_1_11};
+
+/// Prefix of all keys in the bucket.
+const PREFIX: &str = "terraform/planton";
+
+/// Returns the server of a service. It ends with this process.
+fn server(service: BucketService) -> &'static BucketServer {
+    fn start(service: BucketService) -> BucketServer {
+        BucketServer::start(&Tools::locate().unwrap(), service).unwrap()
+    }
+    static S3: LazyLock<BucketServer> = LazyLock::new(|| start(BucketService::S3));
+    static GCS: LazyLock<BucketServer> = LazyLock::new(|| start(BucketService::Gcs));
+    static AZURE: LazyLock<BucketServer> = LazyLock::new(|| start(BucketService::Azure));
+    match service {
+        BucketService::S3 => &S3,
+        BucketService::Gcs => &GCS,
+        BucketService::Azure => &AZURE,
+    }
+}
+
+/// A new bucket, and one machine that uses it.
+pub(super) struct OnBucket {
+    pub(super) bucket: Bucket<'static>,
+    machine: TempDir,
+    encryption: Option<String>,
+    /// Lines of the provider block that pin the organization.
+    pins: String,
+}
+
+impl OnBucket {
+    /// Creates a bucket, for a key file on the machine.
+    pub(super) fn new(service: BucketService) -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let bucket = server(service).create(&format!("acc-{number}")).unwrap();
+        Self {
+            bucket,
+            machine: TempDir::new().unwrap(),
+            encryption: None,
+            pins: String::new(),
+        }
+    }
+
+    /// Uses the key of this block in the place of the key file.
+    pub(super) fn encrypted_by(self, encryption: &str) -> Self {
+        Self {
+            encryption: Some(encryption.to_owned()),
+            ..self
+        }
+    }
+
+    /// Adds these lines to the provider block.
+    pub(super) fn pinned(self, pins: String) -> Self {
+        Self { pins, ..self }
+    }
+
+    /// Returns another machine, without a key file.
+    pub(super) fn other_machine(&self) -> Self {
+        Self {
+            bucket: self.bucket.behind_proxy().unwrap(),
+            machine: TempDir::new().unwrap(),
+            encryption: self.encryption.clone(),
+            pins: self.pins.clone(),
+        }
+    }
+
+    /// Returns the same bucket as a store whose conditional writes do not hold.
+    pub(super) fn weakened(&self, weakness: Weakness) -> Self {
+        Self {
+            bucket: self.bucket.weakened(weakness).unwrap(),
+            machine: TempDir::new().unwrap(),
+            encryption: self.encryption.clone(),
+            pins: self.pins.clone(),
+        }
+    }
+
+    pub(super) fn moto(&self) -> &'static Moto {
+        self.bucket.server().moto().unwrap()
+    }
+
+    pub(super) fn key_file(&self) -> PathBuf {
+        self.machine.path().join("planton.key")
+    }
+
+    /// Returns the provider block, with `more` lines in it.
+    pub(super) fn provider(&self, more: &str) -> String {
+        self.provider_with(&self.bucket.arguments(PREFIX), more)
+    }
+
+    /// Returns the provider block with these arguments of the bucket.
+    pub(super) fn provider_with(&self, arguments: &str, more: &str) -> String {
+        let file = format!("key_file = {{ path = {:?} }}", self.key_file());
+        let encryption = self.encryption.as_ref().unwrap_or(&file);
+        let block = format!("bucket = {{\n{arguments}encryption = {{\n{encryption}\n}}\n}}");
+        provider_block(&block, &format!("{}\n{more}", self.pins))
+    }
+
+    pub(super) fn workspace(&self, configuration: &str) -> Workspace {
+        let mut workspace = Workspace::new(&terraform_1_11(), Path::new(PROVIDER)).unwrap();
+        // A CI system's machines create no key file.
+        for name in ["CI", "TF_IN_AUTOMATION", "TFC_RUN_ID"] {
+            workspace.env_remove(name);
+        }
+        workspace.write("provider.tf", &self.provider("")).unwrap();
+        workspace.write("main.tf", configuration).unwrap();
+        for (name, value) in self.bucket.variables() {
+            workspace.env(name, value);
+        }
+        workspace
+    }
+
+    /// Returns the current value of a secret, as an ephemeral resource reads it.
+    pub(super) fn value(&self, name: &str) -> String {
+        let workspace = self.workspace("");
+        let selector = [(name, format!("name = {name:?}"))];
+        let mut values = read_values_in(&workspace, &selector);
+        values.remove(name).unwrap()
+    }
+
+    /// Returns the keys and the bodies of all objects of the platform, without the prefix.
+    pub(super) fn objects(&self) -> BTreeMap<String, Vec<u8>> {
+        let root = format!("{PREFIX}/{ORGANIZATION}/");
+        let objects = self.bucket.objects().unwrap().into_iter();
+        objects
+            .map(|(key, body)| {
+                let rest = key.strip_prefix(&root);
+                (rest.unwrap_or_else(|| panic!("{key}")).to_owned(), body)
+            })
+            .collect()
+    }
+
+    /// Returns the key of an object in the bucket.
+    pub(super) fn key(&self, object: &str) -> String {
+        format!("{PREFIX}/{ORGANIZATION}/{object}")
+    }
+
+    /// Returns the organization's records, by key.
+    pub(super) fn records(&self) -> BTreeMap<String, Value> {
+        let objects = self.objects().into_iter();
+        let records = objects.filter_map(|(key, body)| {
+            let key = key.strip_prefix("records/")?.strip_suffix(".json")?;
+            let stored: Value = serde_json::from_slice(&body).unwrap();
+            let body = stored["body"].as_str().unwrap();
+            Some((key.to_owned(), serde_json::from_str(body).unwrap()))
+        });
+        records.collect()
+    }
+
+    /// Returns the sealed versions.
+    pub(super) fn versions(&self) -> Vec<String> {
+        let all = self.objects().into_keys();
+        all.filter(|key| key.starts_with("objects/")).collect()
+    }
+
+    /// Runs the binary with the variables of the platform, without a terminal. The key is the
+    /// key file, unless `variables` name another.
+    pub(super) fn run(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Output {
+        let mut command = Command::new(PROVIDER);
+        command.args(arguments).env("PLANTON_ORG", ORGANIZATION);
+        command.env_remove("CI").env_remove("TFC_RUN_ID");
+        command.env("PLANTON_BUCKET_URL", self.bucket.url(PREFIX));
+        command.env("PLANTON_BUCKET_ENDPOINT", self.bucket.endpoint());
+        let key = format!("key_file:{}", self.key_file().display());
+        command.env("PLANTON_BUCKET_KEY", key);
+        command.envs(self.bucket.ambient_variables());
+        command.envs(self.bucket.variables());
+        command.envs(variables.iter().copied());
+        command.stdin(Stdio::null()).output().unwrap()
+    }
+}

@@ -1,0 +1,229 @@
+//! Writes of records whose answers are lost, or that land late.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use planton_core::catalog::{
+    CatalogError, CatalogErrorKind, CatalogStore, RecordKey, Revision, StoredRecord,
+};
+use planton_vendors::http::OperationContext;
+use xtask::bucket::BucketService;
+use xtask::faults::{Fault, Match};
+
+use super::stores::on_each_service;
+use super::support::Place;
+
+on_each_service!(
+    a_lost_answer_is_found_to_be_the_own_write,
+    a_lost_update_that_another_has_overtaken_is_a_conflict,
+    a_write_that_lands_late_is_counted_once,
+    a_late_write_loses_to_the_update_that_came_first,
+    an_outage_after_the_write_reports_no_conflict,
+    the_own_faults_of_a_service_are_no_conflicts,
+    a_rate_limited_write_is_repeated,
+    a_restored_copy_of_a_record_can_be_written,
+);
+
+/// <https://cloud.google.com/storage/quotas#objects>
+#[tokio::test]
+async fn a_limit_of_one_write_at_a_time_for_a_name_is_waited_for() {
+    let place = Place::new(BucketService::Gcs).behind_proxy();
+    let catalog = place.catalog();
+    let gcs = place.way.server().gcs().unwrap();
+    gcs.limit_writes(place.way.name(), Duration::from_millis(300));
+    // A rate limit is waited for until the deadline of the operation.
+    let bounded = OperationContext {
+        deadline: Some(Instant::now() + Duration::from_secs(60)),
+        ..OperationContext::default()
+    };
+    let writing = async {
+        let mut revision = Revision::ABSENT;
+        for text in ["one", "two", "three"] {
+            revision = catalog.write(&key(), &record(text), revision).await?;
+        }
+        Ok::<_, CatalogError>(revision)
+    };
+    assert_eq!(bounded.scope(writing).await.unwrap(), Revision(3));
+    let requests = place.proxy().requests();
+    let limited = requests.iter().filter(|seen| seen.status() == Some(429));
+    assert!(limited.count() >= 2, "{requests:?}");
+}
+
+fn record(text: &str) -> StoredRecord {
+    StoredRecord {
+        body: format!("{{\"text\":\"{text}\"}}"),
+        mac: "0f".repeat(32),
+    }
+}
+
+fn key() -> RecordKey {
+    RecordKey::new("secrets/0123")
+}
+
+/// Writes two revisions, with the answer to each lost.
+async fn a_lost_answer_is_found_to_be_the_own_write(service: BucketService) {
+    let place = Place::new(service).behind_proxy();
+    let catalog = place.catalog();
+    for writes in place.writes() {
+        place.proxy().fail(Fault::lose_answer().on(writes));
+    }
+    let one = catalog
+        .write(&key(), &record("one"), Revision::ABSENT)
+        .await
+        .unwrap();
+    let two = catalog.write(&key(), &record("two"), one).await.unwrap();
+    assert_eq!(place.proxy().unused_faults(), [""; 0]);
+    assert_eq!((one, two), (Revision(1), Revision(2)));
+    assert_eq!(
+        catalog.read(&key()).await.unwrap(),
+        Some((record("two"), two))
+    );
+}
+
+async fn a_lost_update_that_another_has_overtaken_is_a_conflict(service: BucketService) {
+    let direct = Place::new(service);
+    let place = direct.behind_proxy();
+    let (ours, theirs) = (place.catalog(), direct.catalog());
+    let one = theirs
+        .write(&key(), &record("one"), Revision::ABSENT)
+        .await
+        .unwrap();
+    ours.read(&key()).await.unwrap();
+    // The request never arrives, and before it is repeated, another writer wins.
+    let (fault, gate) = Fault::land_late();
+    place.proxy().fail(fault.on(place.service().updates()));
+    let (hold, repeat) = Fault::hold();
+    let reads = Match::method("GET").and(Match::path("/records/"));
+    place.proxy().fail(hold.on(reads));
+    let write = async { ours.write(&key(), &record("ours"), one).await };
+    let overtake = async {
+        repeat.reached().await.unwrap();
+        let two = theirs.write(&key(), &record("theirs"), one).await.unwrap();
+        repeat.open();
+        two
+    };
+    let (lost, two) = tokio::join!(write, overtake);
+    assert_eq!(lost.unwrap_err().kind(), CatalogErrorKind::Conflict);
+    gate.open();
+    gate.answered().await.unwrap();
+    assert_eq!(
+        theirs.read(&key()).await.unwrap(),
+        Some((record("theirs"), two))
+    );
+}
+
+/// The write is repeated while the first request is still on its way.
+async fn a_write_that_lands_late_is_counted_once(service: BucketService) {
+    let place = Place::new(service).behind_proxy();
+    let catalog = place.catalog();
+    let mut expected = Revision::ABSENT;
+    for (writes, text) in place.writes().into_iter().zip(["one", "two"]) {
+        let (fault, gate) = Fault::land_late();
+        place.proxy().fail(fault.on(writes));
+        let written = catalog
+            .write(&key(), &record(text), expected)
+            .await
+            .unwrap();
+        assert_eq!(written, Revision(expected.0 + 1));
+        gate.open();
+        gate.answered().await.unwrap();
+        let read = catalog.read(&key()).await.unwrap();
+        assert_eq!(read, Some((record(text), written)));
+        expected = written;
+    }
+}
+
+async fn a_late_write_loses_to_the_update_that_came_first(service: BucketService) {
+    let place = Place::new(service).behind_proxy();
+    let catalog = place.catalog();
+    let one = catalog
+        .write(&key(), &record("one"), Revision::ABSENT)
+        .await
+        .unwrap();
+    let (fault, gate) = Fault::land_late();
+    place.proxy().fail(fault.on(place.service().updates()));
+    let two = catalog.write(&key(), &record("two"), one).await.unwrap();
+    let three = catalog.write(&key(), &record("three"), two).await.unwrap();
+    gate.open();
+    gate.answered().await.unwrap();
+    assert_eq!(
+        catalog.read(&key()).await.unwrap(),
+        Some((record("three"), three))
+    );
+}
+
+/// Every answer is an error, and each write lands.
+async fn an_outage_after_the_write_reports_no_conflict(service: BucketService) {
+    let place = Place::new(service).behind_proxy();
+    let catalog = place.catalog();
+    let mut expected = Revision::ABSENT;
+    for status in [500, 503, 408] {
+        for writes in place.writes() {
+            place
+                .proxy()
+                .fail(Fault::answer_in_place(status).on(writes));
+        }
+        let text = status.to_string();
+        expected = catalog
+            .write(&key(), &record(&text), expected)
+            .await
+            .unwrap();
+        let read = catalog.read(&key()).await.unwrap();
+        assert_eq!(read, Some((record(&text), expected)));
+    }
+}
+
+async fn the_own_faults_of_a_service_are_no_conflicts(service: BucketService) {
+    let place = Place::new(service).behind_proxy();
+    let catalog = place.catalog();
+    let [creations, updates] = place.writes();
+    for fault in place.service().own_faults() {
+        place.proxy().fail(fault.on(creations.clone()).times(2));
+    }
+    for fault in place.service().own_faults() {
+        place.proxy().fail(fault.on(updates.clone()).times(2));
+    }
+    let one = catalog
+        .write(&key(), &record("one"), Revision::ABSENT)
+        .await
+        .unwrap();
+    let two = catalog.write(&key(), &record("two"), one).await.unwrap();
+    assert_eq!(place.proxy().unused_faults(), [""; 0]);
+    assert_eq!(
+        catalog.read(&key()).await.unwrap(),
+        Some((record("two"), two))
+    );
+}
+
+async fn a_rate_limited_write_is_repeated(service: BucketService) {
+    let place = Place::new(service).behind_proxy();
+    let catalog = place.catalog();
+    for writes in place.writes() {
+        place.proxy().fail(Fault::status(429).on(writes).times(3));
+    }
+    let one = catalog
+        .write(&key(), &record("one"), Revision::ABSENT)
+        .await
+        .unwrap();
+    catalog.write(&key(), &record("two"), one).await.unwrap();
+    assert_eq!(place.proxy().unused_faults(), [""; 0]);
+}
+
+/// A restore changes the ETag or the generation, and not the revision.
+async fn a_restored_copy_of_a_record_can_be_written(service: BucketService) {
+    let place = Place::new(service);
+    let catalog: Arc<dyn CatalogStore> = Arc::new(place.catalog());
+    let one = catalog
+        .write(&key(), &record("one"), Revision::ABSENT)
+        .await
+        .unwrap();
+    let [(object, content)] = &place.way.objects().unwrap()[..] else {
+        panic!("one object")
+    };
+    place.way.overwrite(object, content).unwrap();
+    let read = place.catalog().read(&key()).await.unwrap();
+    assert_eq!(read, Some((record("one"), one)));
+    assert_eq!(catalog.read(&key()).await.unwrap(), read);
+    let two = catalog.write(&key(), &record("two"), one).await.unwrap();
+    assert_eq!(two, Revision(2));
+}

@@ -1,0 +1,47 @@
+//! Google Cloud Storage: a fake.
+
+use xtask::faults::{Fault, Match};
+
+use super::Service;
+
+const CONDITION: &str = "x-goog-if-generation-match";
+
+/// With google-cloud-storage.
+const READER: &str = r#"
+import json, os, sys
+from google.api_core.client_options import ClientOptions
+from google.cloud import storage
+from google.oauth2.credentials import Credentials
+endpoint, bucket = sys.argv[1:]
+client = storage.Client(project="acme", credentials=Credentials(token=os.environ["TOKEN"]),
+    client_options=ClientOptions(api_endpoint=endpoint))
+def seen(blob):
+    content = blob.download_as_bytes().decode()
+    return {"key": blob.name, "content": content, "metadata": blob.metadata or {}}
+print(json.dumps([seen(blob) for blob in client.list_blobs(bucket)]))
+"#;
+
+pub(super) struct Gcs;
+
+impl Service for Gcs {
+    fn creations(&self) -> Match {
+        // A generation has more digits.
+        let updates = (1..10).map(|digit| Match::header(CONDITION, &digit.to_string()));
+        let creations = Match::method("PUT").and(Match::header(CONDITION, "0"));
+        updates.fold(creations, Match::but_not)
+    }
+
+    fn updates(&self) -> Match {
+        let updates = Match::method("PUT").and(Match::header(CONDITION, ""));
+        updates.but_not(self.creations())
+    }
+
+    fn reader(&self) -> &'static str {
+        READER
+    }
+
+    /// <https://cloud.google.com/storage/docs/retry-strategy#retryable>
+    fn own_faults(&self) -> Vec<Fault> {
+        vec![Fault::status(408)]
+    }
+}

@@ -1,0 +1,53 @@
+//! The services. A service's fixture is one file.
+
+mod azure;
+mod gcs;
+mod s3;
+
+use xtask::bucket::BucketService;
+use xtask::faults::{Fault, Match};
+
+/// What tests must know of a service.
+pub(crate) trait Service: Send + Sync {
+    /// Matches writes on the condition that nothing is there.
+    fn creations(&self) -> Match;
+
+    /// Matches writes on the condition that an object is as it was read.
+    fn updates(&self) -> Match;
+
+    /// Returns faults that the service itself may produce for a conditional write, besides
+    /// those of every server. They do not carry out the request.
+    fn own_faults(&self) -> Vec<Fault>;
+
+    /// Returns a script with the vendor's own client that prints key, content and metadata of
+    /// each object of a bucket. Its arguments are the endpoint and the bucket.
+    fn reader(&self) -> &'static str;
+}
+
+pub(crate) fn of(service: BucketService) -> &'static dyn Service {
+    match service {
+        BucketService::S3 => &s3::S3,
+        BucketService::Gcs => &gcs::Gcs,
+        BucketService::Azure => &azure::Azure,
+    }
+}
+
+/// Turns asynchronous functions of a service into tests on each service.
+macro_rules! on_each_service {
+    ($($test:ident),+ $(,)?) => {
+        on_each_service!(@ s3 S3 $($test)+);
+        on_each_service!(@ gcs Gcs $($test)+);
+        on_each_service!(@ azure Azure $($test)+);
+    };
+    (@ $module:ident $service:ident $($test:ident)+) => {
+        mod $module {
+            $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $test() {
+                    super::$test(xtask::bucket::BucketService::$service).await;
+                }
+            )+
+        }
+    };
+}
+pub(crate) use on_each_service;
