@@ -138,19 +138,14 @@ impl Leftovers {
         self.leftovers.extend(found);
     }
 
-    /// # Errors
-    ///
-    /// `error`, if no other backend would escape it.
-    fn not_looked_at(
-        &mut self,
-        backend: &str,
-        error: OperationError,
-    ) -> Result<(), OperationError> {
+    /// Notes that a backend was not looked at. Returns the error if no other backend would
+    /// escape it.
+    fn not_looked_at(&mut self, backend: &str, error: OperationError) -> Option<OperationError> {
         if error.ends_all() {
-            return Err(error);
+            return Some(error);
         }
         self.note(backend, &error);
-        Ok(())
+        None
     }
 
     fn note(&mut self, backend: &str, error: &OperationError) {
@@ -296,8 +291,10 @@ pub(super) async fn leftovers(
         let collected = keys.collect(&backend, what, &mut collection, (&show, interrupt));
         let ended = shown.bound(collected).await;
         found.add(collection);
-        if let Err(error) = ended {
-            found.not_looked_at(backend.as_str(), error)?;
+        if let Err(error) = ended
+            && let Some(error) = found.not_looked_at(backend.as_str(), error)
+        {
+            return Err(error);
         }
     }
     Ok(())
@@ -365,7 +362,7 @@ mod tests {
         assert_eq!(done.status(), 1);
         let denied = StoreError::new(StoreErrorKind::PermissionDenied, "list", "planton/acme");
         let noted = done.found.not_looked_at("vault", denied.into());
-        assert!(noted.is_ok());
+        assert!(noted.is_none());
         insta::assert_snapshot!(done.text(), @r"
         Organization acme: 1 objects or versions deleted.
           planton/acme/org/db-0badcafe (platform, superseded, written 2026-01-01T00:00:00Z): deleted

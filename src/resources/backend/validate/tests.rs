@@ -1,5 +1,3 @@
-#![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
-
 use std::sync::Arc;
 
 use async_trait::async_trait;

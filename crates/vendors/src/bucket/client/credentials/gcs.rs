@@ -92,6 +92,9 @@ fn fault(error: GcpError) -> Fault {
         | K::AlreadyExists
         | K::Aborted
         | K::FailedPrecondition
+        | K::KeyDisabled
+        | K::KeyPendingDestruction
+        | K::KeyDestroyed
         | K::PermissionDenied
         | K::Unauthenticated => FaultKind::Unauthenticated,
     };
