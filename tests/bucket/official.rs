@@ -18,6 +18,9 @@ on_each_service!(the_vendors_own_client_sees_records_and_versions_at_their_place
 
 const PAYLOAD: &[u8] = b"PSE1 sealed";
 
+/// The SHA-256 of the payload.
+const DIGEST: &str = "86563991ce994496477006e59c3dc39e363fc174f70012598600ec395992f63a";
+
 //= docs/format.md#20-places
 //= type=test
 //# A writer MUST write a record at the place of its platform in this table, with `mac` in
@@ -63,9 +66,9 @@ async fn the_vendors_own_client_sees_records_and_versions_at_their_places(servic
     });
     assert_eq!(stored, expected);
     let attempt = options.attempt.simple();
-    let digest = seen[0]["metadata"]["plantonsha256"].take();
-    let id = format!("7-{attempt}-{}", &digest.as_str().unwrap()[..32]);
-    assert_eq!(put.as_str(), id);
+    assert_eq!(put.as_str(), format!("7-{attempt}-{}", &DIGEST[..32]));
+    assert_eq!(seen[0]["metadata"]["plantonsha256"], DIGEST);
+    assert_eq!(seen[0]["metadata"]["plantonlabels"], "environment=prod");
     let root = format!("{PREFIX}/acme");
     assert_eq!(seen[0]["key"], format!("{root}/objects/{name}/7-{attempt}"));
     assert_eq!(seen[0]["content"], "PSE1 sealed");

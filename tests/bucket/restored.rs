@@ -58,6 +58,8 @@ async fn another_content_under_the_same_metadata_is_not_opened(service: BucketSe
     let place = Place::new(service);
     let (id, key) = put(&place).await;
     place.way.overwrite(&key, b"PSE1 another").unwrap();
+    // The metadata is sufficient for a description, and never for a read.
+    assert_eq!(status(&place, &id).await, VersionStatus::Present);
     let error = place.store().get(&name(), &id).await.unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Corrupt, "{error:?}");
 }

@@ -63,12 +63,10 @@ pub(super) fn explain<K: Kind>(
 ) -> Error<K> {
     let location = client.settings().location();
     let name = operation.name(location.vendor());
-    // A write that may have been executed has no final outcome, whatever failed later. Neither
-    // has one that is rate limited, by its kind.
-    let kind = match fault.kind {
-        FaultKind::RateLimited => fault.kind,
-        _ if fault.is_in_doubt && operation == Operation::Put => FaultKind::Unavailable,
-        kind => kind,
+    // A write that may have been executed has no final outcome, whatever failed later.
+    let kind = match fault.is_in_doubt && operation == Operation::Put {
+        true => FaultKind::Unavailable,
+        false => fault.kind,
     };
     let mut explained = Error::new(K::of(kind), name, location.url_of(key));
     if let Some(remedy) = remedy(client, &fault, operation, folder) {

@@ -310,16 +310,6 @@ async fn tries_are_limited_by_the_policy() {
 }
 
 #[tokio::test]
-async fn a_write_that_is_rate_limited_to_the_end_is_reported_so() {
-    let store = Scripted::new(vec![Step::Status(429, "SlowDown"); 8]);
-    let catalog = BucketCatalog::new(&store.bucket_with(3), Slug::parse("acme").unwrap());
-    let outcome = catalog.write(&key(), &record("1"), Revision::ABSENT).await;
-    let error = outcome.unwrap_err();
-    assert_eq!(error.kind(), CatalogErrorKind::RateLimited);
-    assert!(error.remedy().unwrap().contains("rate limiting"));
-}
-
-#[tokio::test]
 async fn a_last_try_that_landed_is_success() {
     let store = Scripted::new([Step::LostAfter]);
     let catalog = BucketCatalog::new(&store.bucket_with(1), Slug::parse("acme").unwrap());
