@@ -11,10 +11,7 @@ use xtask::bucket::BucketService;
 use xtask::process;
 use xtask::tools::Tools;
 
-use super::stores::on_each_service;
 use super::support::{PREFIX, Place};
-
-on_each_service!(the_vendors_own_client_sees_records_and_versions_at_their_places);
 
 const PAYLOAD: &[u8] = b"PSE1 sealed";
 
@@ -28,7 +25,22 @@ const DIGEST: &str = "86563991ce994496477006e59c3dc39e363fc174f70012598600ec3959
 //= docs/format.md#20-places
 //= type=test
 //# In a bucket, a writer MUST write an envelope at the place and in the form of this table.
-async fn the_vendors_own_client_sees_records_and_versions_at_their_places(service: BucketService) {
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn boto_sees_records_and_versions_at_their_places() {
+    sees_records_and_versions_at_their_places(BucketService::S3).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn googles_client_sees_records_and_versions_at_their_places() {
+    sees_records_and_versions_at_their_places(BucketService::Gcs).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn azures_identity_sees_records_and_versions_at_their_places() {
+    sees_records_and_versions_at_their_places(BucketService::Azure).await;
+}
+
+async fn sees_records_and_versions_at_their_places(service: BucketService) {
     let place = Place::new(service);
     let record = StoredRecord {
         body: "{\"text\":\"one\"}".to_owned(),

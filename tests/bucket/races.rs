@@ -202,7 +202,8 @@ async fn of_two_writers_one_wins_under_faults(service: BucketService) {
 async fn first_use(direct: &Place, ours: &Place, theirs: &Place) {
     let (ours, theirs) = (Process::start(ours), Process::start(theirs));
     let (one, two) = tokio::join!(ours.create("ours", "1"), theirs.create("theirs", "2"));
-    (one.unwrap(), two.unwrap());
+    one.unwrap();
+    two.unwrap();
     // A process with another MAC key could not read both.
     for witness in [ours, theirs, Process::start(direct)] {
         assert_eq!(witness.value("ours").await, Some(("1".to_owned(), 1)));

@@ -50,6 +50,10 @@ impl ConnectKek for Platforms {
         false
     }
 
+    fn names(&self, _: &KekSettings, _: &KekId) -> bool {
+        true
+    }
+
     async fn is_still(
         &self,
         _: &KekSettings,

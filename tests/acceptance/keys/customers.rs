@@ -343,7 +343,7 @@ fn lost(customer: &Customer, key: &str) {
     workspace.settled(&next);
     let allowed = customer.key_ids();
     // Without the identity, nothing opens what the lost key has wrapped.
-    let both = [&[lost.clone()], &allowed[..]].concat();
+    let both = [std::slice::from_ref(&lost), &allowed[..]].concat();
     customer.rewrapped(&both, &[], 1);
     // The lost key needs no pin any more.
     let with = ["--with", identity, "--remove-former-keys"];
