@@ -102,8 +102,15 @@ mod tests {
         let wrapped = kek.wrap(&dek, context).await.expect("wrapped");
         let opened = kek.unwrap(&wrapped, context).await.expect("unwrapped");
         assert!(bool::from(opened.ct_eq(&dek)));
+        assert_eq!(wrapped.as_bytes().len(), kek.max_wrapped_bytes());
+        let now = kek.describe().await.expect("described");
+        assert_eq!(kek.is_newest(&wrapped, &now), Some(true));
 
         let stranger = LocalKek::new(&root, &"acme-2".parse().expect("slug"));
+        // The MAC shows which rows belong to which key.
+        assert_eq!(kek.mac(b"row"), kek.mac(b"row"));
+        assert_ne!(kek.mac(b"row"), kek.mac(b"another row"));
+        assert_ne!(kek.mac(b"row"), stranger.mac(b"row"));
         let error = stranger.unwrap(&wrapped, context).await;
         assert_eq!(error.expect_err("refused").kind(), KekErrorKind::Refused);
     }

@@ -136,3 +136,31 @@ fn each_purpose_has_the_published_name() {
     }
     assert_eq!(KeyPurpose::of(""), None);
 }
+
+#[test]
+fn an_error_says_what_went_wrong() {
+    for (kind, said) in [
+        (KekErrorKind::NotFound, "key not found"),
+        (KekErrorKind::Disabled, "key disabled"),
+        (KekErrorKind::PendingDeletion, "key scheduled for deletion"),
+        (KekErrorKind::Destroyed, "key destroyed"),
+        (KekErrorKind::PermissionDenied, "was denied"),
+        (KekErrorKind::Unauthenticated, "not authenticated"),
+        (KekErrorKind::Refused, "does not open"),
+        (KekErrorKind::RateLimited, "rate limited"),
+        (KekErrorKind::Unavailable, "unavailable"),
+        (KekErrorKind::Unexpected, "unexpected response"),
+        (KekErrorKind::Misconfigured, "not configured as required"),
+    ] {
+        let told = KekError::new(kind, "unwrap", "key").to_string();
+        assert!(told.contains("unwrap") && told.contains(said), "{told}");
+    }
+}
+
+#[test]
+fn a_fingerprint_reads_the_same_wherever_it_is_printed() {
+    let text = "0123456789abcdef0123456789abcdef";
+    let fingerprint: OrganizationFingerprint = text.parse().unwrap();
+    assert_eq!(fingerprint.to_string(), text);
+    assert!(format!("{fingerprint:?}").contains(text));
+}
