@@ -2,7 +2,7 @@
 
 use super::client::{Client, Fault, FaultKind};
 use super::location::BucketVendor;
-use super::policy::{Operation, grant};
+use super::policy::{Operation, grant, policy_text};
 use planton_core::catalog::CatalogErrorKind;
 use planton_core::error::{Error, ErrorKind};
 use planton_core::store::StoreErrorKind;
@@ -102,7 +102,11 @@ fn remedy(client: &Client, fault: &Fault, operation: Operation, folder: &str) ->
     let location = settings.location();
     let vendor = location.vendor();
     Some(match fault.kind {
-        K::Denied => grant(settings, operation, folder),
+        K::Denied => format!(
+            "{}\n\nThe policy of the role:\n{}",
+            grant(settings, operation, folder),
+            policy_text(settings, folder, operation.role())
+        ),
         K::KeyDenied => format!(
             "The bucket {} encrypts with a key of AWS KMS. Grant kms:GenerateDataKey and \
              kms:Decrypt on that key to the identity in use, in the key's policy as well.",

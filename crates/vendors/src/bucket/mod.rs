@@ -19,7 +19,6 @@ pub use advice::Advice;
 pub use catalog::BucketCatalog;
 pub use fields::{BUCKET_FIELDS, example_urls};
 pub use location::{BucketLocation, BucketVendor, InvalidLocation};
-pub use policy::{BucketRole, policy_text};
 pub use settings::{BucketProblem, BucketSettings};
 pub use store::BucketStore;
 

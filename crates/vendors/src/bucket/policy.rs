@@ -1,13 +1,12 @@
 //! The permissions that each vendor requires. Errors and the documentation print the same
 //! text.
 
-use super::location::{BucketVendor, Places};
+use super::location::BucketVendor;
 use super::settings::{Access, BucketSettings};
-use planton_core::names::Slug;
 
 /// The tasks of a role.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum BucketRole {
+pub(super) enum BucketRole {
     /// Writes and deletes, as an apply does.
     Write,
     /// Reads, as a plan and a refresh do.
@@ -30,6 +29,14 @@ pub(super) enum Operation {
 }
 
 impl Operation {
+    /// Returns the least role that may do it.
+    pub(super) fn role(self) -> BucketRole {
+        match self {
+            Self::Put | Self::Delete => BucketRole::Write,
+            Self::Get | Self::Head | Self::List => BucketRole::Read,
+        }
+    }
+
     /// Returns the vendor's name of the operation.
     pub(super) fn name(self, vendor: BucketVendor) -> &'static str {
         match (vendor, self) {
@@ -112,12 +119,11 @@ pub(super) fn grant(settings: &BucketSettings, operation: Operation, folder: &st
     }
 }
 
-/// Returns the policy that a role needs for an organization in a bucket.
-#[must_use]
-pub fn policy_text(settings: &BucketSettings, organization: &Slug, role: BucketRole) -> String {
+/// Returns the policy that a role needs for the objects below `folder`.
+pub(super) fn policy_text(settings: &BucketSettings, folder: &str, role: BucketRole) -> String {
     let location = settings.location();
     match location.vendor() {
-        BucketVendor::S3 => s3_policy(settings, organization, role),
+        BucketVendor::S3 => s3_policy(settings, folder, role),
         BucketVendor::Gcs => {
             let role = match role {
                 BucketRole::Write => "roles/storage.objectUser",
@@ -145,11 +151,9 @@ pub fn policy_text(settings: &BucketSettings, organization: &Slug, role: BucketR
     }
 }
 
-fn s3_policy(settings: &BucketSettings, organization: &Slug, role: BucketRole) -> String {
+fn s3_policy(settings: &BucketSettings, folder: &str, role: BucketRole) -> String {
     let location = settings.location();
     let arn = format!("arn:{}:s3:::{}", partition(settings), location.bucket());
-    let places = Places::new(location, organization);
-    let root = places.root();
     let actions: &[&str] = match role {
         BucketRole::Write => &["s3:GetObject", "s3:PutObject", "s3:DeleteObject"],
         BucketRole::Read => &["s3:GetObject"],
@@ -160,7 +164,7 @@ fn s3_policy(settings: &BucketSettings, organization: &Slug, role: BucketRole) -
             {
                 "Effect": "Allow",
                 "Action": actions,
-                "Resource": format!("{arn}/{root}/*"),
+                "Resource": format!("{arn}/{folder}/*"),
             },
             {
                 "Effect": "Allow",
@@ -231,9 +235,8 @@ mod tests {
     }
 
     #[test]
-    fn the_policy_of_s3_covers_the_organization_and_no_other() {
-        let organization = Slug::parse("acme").unwrap();
-        let text = policy_text(&settings("s3://state/tf"), &organization, BucketRole::Write);
+    fn the_policy_of_s3_covers_the_folder_and_no_other() {
+        let text = policy_text(&settings("s3://state/tf"), "tf/acme", BucketRole::Write);
         insta::assert_snapshot!(text, @r#"
         {
           "Statement": [
@@ -255,7 +258,7 @@ mod tests {
           "Version": "2012-10-17"
         }
         "#);
-        let read = policy_text(&settings("gs://state"), &organization, BucketRole::Read);
+        let read = policy_text(&settings("gs://state"), "acme", BucketRole::Read);
         assert!(read.contains("roles/storage.objectViewer"), "{read}");
     }
 }
