@@ -165,6 +165,10 @@ fn disturb(place: &Place) {
     let proxy = place.proxy();
     let records = Match::path("/records/");
     for writes in place.writes() {
+        // The rarest one first: of several that are due, the first one strikes. A version that
+        // lands after its own deletion stays, for a collection, so only records land late.
+        let late = Fault::land_after(Duration::from_millis(20));
+        proxy.fail(late.on(writes.clone().and(records.clone())).every(23));
         let on = |fault: Fault, nth| proxy.fail(fault.on(writes.clone()).every(nth));
         on(Fault::lose_answer(), 10);
         on(Fault::status(429), 13);
@@ -174,9 +178,6 @@ fn disturb(place: &Place) {
         for fault in place.service().own_faults() {
             on(fault, 11);
         }
-        // A version that lands after its own deletion stays, for a collection.
-        let late = Fault::land_after(Duration::from_millis(20));
-        proxy.fail(late.on(writes.clone().and(records.clone())).every(23));
     }
 }
 
