@@ -87,16 +87,16 @@ impl Configured {
         }
     }
 
-    /// Returns warnings about properties of the bucket and about a new key file, once, if this process has created the
-    /// organization in it: a later run would only repeat them.
-    pub(crate) async fn advice_at_first_use(&self) -> Vec<Diagnostic> {
+    /// Returns warnings about properties of the bucket and about a new key file, once, if this
+    /// process has created the organization in it: a later run would only repeat them.
+    pub(crate) fn advice_at_first_use(&self) -> Vec<Diagnostic> {
         let Some(bucket) = self.bucket.as_ref().filter(|_| self.organization.is_new()) else {
             return Vec::new();
         };
         if self.is_advised.swap(true, Ordering::Relaxed) {
             return Vec::new();
         }
-        let advice = bucket.advice().await.into_iter();
+        let advice = bucket.advice().into_iter();
         let warnings = advice.map(|one| Diagnostic::warning(one.summary, one.detail));
         let of_file = match &self.bucket_key {
             Some(BucketKey::File(path)) => Some(back_up(path)),

@@ -110,7 +110,7 @@ impl<R: SessionResource> Resource for WithSession<R> {
     ) -> Result<ApplyResponse, Diagnostics> {
         let call = self.call(cx)?;
         let mut created = limited(cx, self.served.create(&call, request)).await?;
-        let advice = call.session.advice_at_first_use().await;
+        let advice = call.session.advice_at_first_use();
         created.diagnostics.extend(advice);
         Ok(created)
     }

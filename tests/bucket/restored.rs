@@ -71,7 +71,7 @@ async fn a_bucket_of_s3_that_keeps_versions_passes_and_is_reported() {
     let bucket = place.open();
     let gaps = conformance::run_all(&place.store_on(&bucket), "all").await;
     assert_eq!(gaps.unwrap().all().len(), 1, "as without versions");
-    let advice = bucket.advice().await;
+    let advice = bucket.advice();
     let told: Vec<_> = advice.iter().map(|advice| advice.summary).collect();
     assert_eq!(told, ["Bucket Keeps Old Versions"]);
 }

@@ -65,7 +65,7 @@ pub(super) fn run(init: &Init) -> ExitCode {
             let keys = configured.organization.keys();
             let done = keys.initialize(&escrow, &interrupt);
             let done = interrupt.bound(done).await?;
-            for advice in configured.advice_at_first_use().await {
+            for advice in configured.advice_at_first_use() {
                 operator::print(&advice);
             }
             if let Some(warning) = configured.not_vouched(&done.status) {

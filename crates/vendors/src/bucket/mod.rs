@@ -24,7 +24,9 @@ pub use store::BucketStore;
 
 use client::Client;
 
-use crate::http::{HttpClient, HttpSettings, Proxies, RequestCounter, Roots};
+#[cfg(test)]
+use crate::http::RequestCounter;
+use crate::http::{HttpClient, HttpSettings, Proxies, Roots};
 use planton_core::catalog::CatalogError;
 use planton_core::names::Slug;
 
@@ -79,14 +81,15 @@ impl Bucket {
 
     /// Returns what the answers so far have shown of the bucket's versioning, lifecycle and
     /// archive tiers. Sends no request.
-    pub async fn advice(&self) -> Vec<Advice> {
+    #[must_use]
+    pub fn advice(&self) -> Vec<Advice> {
         let location = self.location().to_string();
         self.client.observations().advice(&location)
     }
 
     /// Returns the counter of all requests, including those for tokens.
-    #[must_use]
-    pub fn requests(&self) -> RequestCounter {
+    #[cfg(test)]
+    fn requests(&self) -> RequestCounter {
         self.client.http().requests().clone()
     }
 }

@@ -62,6 +62,7 @@ impl Client {
     }
 
     /// Returns the HTTP client.
+    #[cfg(test)]
     pub(super) fn http(&self) -> &HttpClient {
         &self.0.http
     }

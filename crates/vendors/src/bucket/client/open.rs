@@ -135,13 +135,8 @@ impl Place<'_> {
             .with_disable_bulk_delete(true)
             .with_retry(no_retries())
             .with_http_connector(self.service.clone())
-            .build()
-            .map_err(unusable)?;
-        Ok(OpenBucket {
-            store: Arc::new(store),
-            credentials: Credentials::S3(provider),
-            service: StoreClient::new(self.service),
-        })
+            .build();
+        self.opened(store, Credentials::S3(provider))
     }
 
     fn gcs(self, provider: GcsProvider) -> Result<OpenBucket, Fault> {
@@ -155,11 +150,18 @@ impl Place<'_> {
             .with_credentials(Arc::clone(&provider) as _)
             .with_retry(no_retries())
             .with_http_connector(self.service.clone())
-            .build()
-            .map_err(unusable)?;
+            .build();
+        self.opened(store, Credentials::Gcs(provider))
+    }
+
+    fn opened(
+        self,
+        store: object_store::Result<impl ObjectStore>,
+        credentials: Credentials,
+    ) -> Result<OpenBucket, Fault> {
         Ok(OpenBucket {
-            store: Arc::new(store),
-            credentials: Credentials::Gcs(provider),
+            store: Arc::new(store.map_err(unusable)?),
+            credentials,
             service: StoreClient::new(self.service),
         })
     }
@@ -174,13 +176,8 @@ impl Place<'_> {
             .with_credentials(Arc::clone(&provider) as _)
             .with_retry(no_retries())
             .with_http_connector(self.service.clone())
-            .build()
-            .map_err(unusable)?;
-        Ok(OpenBucket {
-            store: Arc::new(store),
-            credentials: Credentials::Azure(provider),
-            service: StoreClient::new(self.service),
-        })
+            .build();
+        self.opened(store, Credentials::Azure(provider))
     }
 }
 
