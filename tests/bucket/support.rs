@@ -1,6 +1,5 @@
 //! A bucket for each test, and clients of it.
 
-use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
@@ -9,28 +8,11 @@ use planton_vendors::bucket::{Bucket, BucketCatalog, BucketSettings, BucketStore
 use planton_vendors::http::{HttpSettings, Proxies, RetryPolicy, Roots};
 use xtask::bucket::{Bucket as Way, BucketServer, BucketService};
 use xtask::faults::{FaultProxy, Match, Weakness};
-use xtask::tools::Tools;
 
 use super::stores::{self, Service};
 
 /// The prefix of all keys of the tests in a bucket.
 pub(crate) const PREFIX: &str = "terraform/planton";
-
-fn start(service: BucketService) -> BucketServer {
-    BucketServer::start(&Tools::locate().unwrap(), service).unwrap()
-}
-
-/// Returns the server of a service. It ends with this process.
-pub(crate) fn server(service: BucketService) -> &'static BucketServer {
-    static S3: LazyLock<BucketServer> = LazyLock::new(|| start(BucketService::S3));
-    static GCS: LazyLock<BucketServer> = LazyLock::new(|| start(BucketService::Gcs));
-    static AZURE: LazyLock<BucketServer> = LazyLock::new(|| start(BucketService::Azure));
-    match service {
-        BucketService::S3 => &S3,
-        BucketService::Gcs => &GCS,
-        BucketService::Azure => &AZURE,
-    }
-}
 
 /// A new bucket, and a way to it.
 pub(crate) struct Place {
@@ -41,13 +23,15 @@ impl Place {
     pub(crate) fn new(service: BucketService) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
-        let way = server(service).create(&format!("state-{number}")).unwrap();
+        let way = BucketServer::shared(service)
+            .create(&format!("state-{number}"))
+            .unwrap();
         Self { way }
     }
 
     /// Creates a bucket that keeps versions.
     pub(crate) fn versioned_s3() -> Self {
-        let server = server(BucketService::S3);
+        let server = BucketServer::shared(BucketService::S3);
         let moto = server.moto().unwrap();
         moto.create_versioned_bucket("versioned").unwrap();
         Self {

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
-use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde_json::Value;
@@ -12,27 +11,11 @@ use xtask::bucket::{Bucket, BucketServer, BucketService};
 use xtask::faults::Weakness;
 use xtask::moto::Moto;
 use xtask::terraform::Workspace;
-use xtask::tools::Tools;
 
 use crate::scene::{ORGANIZATION, PROVIDER, provider_block, read_values_in, terraform_1_11};
 
 /// Prefix of all keys in the bucket.
 const PREFIX: &str = "terraform/planton";
-
-/// Returns the server of a service. It ends with this process.
-fn server(service: BucketService) -> &'static BucketServer {
-    fn start(service: BucketService) -> BucketServer {
-        BucketServer::start(&Tools::locate().unwrap(), service).unwrap()
-    }
-    static S3: LazyLock<BucketServer> = LazyLock::new(|| start(BucketService::S3));
-    static GCS: LazyLock<BucketServer> = LazyLock::new(|| start(BucketService::Gcs));
-    static AZURE: LazyLock<BucketServer> = LazyLock::new(|| start(BucketService::Azure));
-    match service {
-        BucketService::S3 => &S3,
-        BucketService::Gcs => &GCS,
-        BucketService::Azure => &AZURE,
-    }
-}
 
 /// A new bucket, and one machine that uses it.
 pub(super) struct OnBucket {
@@ -48,7 +31,9 @@ impl OnBucket {
     pub(super) fn new(service: BucketService) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
-        let bucket = server(service).create(&format!("acc-{number}")).unwrap();
+        let bucket = BucketServer::shared(service)
+            .create(&format!("acc-{number}"))
+            .unwrap();
         Self {
             bucket,
             machine: TempDir::new().unwrap(),

@@ -1,6 +1,6 @@
 //! Azure Blob Storage: Azurite.
 
-use xtask::faults::{Fault, Match};
+use xtask::faults::Fault;
 
 use super::Service;
 
@@ -30,14 +30,6 @@ print(json.dumps([seen(key) for key in re.findall("<Name>([^<]*)</Name>", listed
 pub(super) struct Azure;
 
 impl Service for Azure {
-    fn creations(&self) -> Match {
-        Match::method("PUT").and(Match::header("if-none-match", "*"))
-    }
-
-    fn updates(&self) -> Match {
-        Match::method("PUT").and(Match::header("if-match", ""))
-    }
-
     fn reader(&self) -> &'static str {
         READER
     }

@@ -10,10 +10,14 @@ use xtask::faults::{Fault, Match};
 /// What tests must know of a service.
 pub(crate) trait Service: Send + Sync {
     /// Matches writes on the condition that nothing is there.
-    fn creations(&self) -> Match;
+    fn creations(&self) -> Match {
+        Match::method("PUT").and(Match::header("if-none-match", "*"))
+    }
 
     /// Matches writes on the condition that an object is as it was read.
-    fn updates(&self) -> Match;
+    fn updates(&self) -> Match {
+        Match::method("PUT").and(Match::header("if-match", ""))
+    }
 
     /// Returns faults that the service itself may produce for a conditional write, besides
     /// those of every server. They do not carry out the request.

@@ -1,6 +1,6 @@
 //! Amazon S3: moto behind its front.
 
-use xtask::faults::{Fault, Match};
+use xtask::faults::Fault;
 
 use super::Service;
 
@@ -19,14 +19,6 @@ print(json.dumps([seen(each["Key"]) for each in listed]))
 pub(super) struct S3;
 
 impl Service for S3 {
-    fn creations(&self) -> Match {
-        Match::method("PUT").and(Match::header("if-none-match", "*"))
-    }
-
-    fn updates(&self) -> Match {
-        Match::method("PUT").and(Match::header("if-match", ""))
-    }
-
     fn reader(&self) -> &'static str {
         READER
     }

@@ -21,6 +21,7 @@ mod tests;
 
 use std::io::Write as _;
 use std::path::PathBuf;
+use std::sync::LazyLock;
 
 use anyhow::{Context, Result};
 use serde_json::{Map, Value, json};
@@ -105,6 +106,28 @@ impl BucketServer {
             }
             BucketService::Azure => Server::Azure(Box::new(BlobAccount::start(tools)?)),
         }))
+    }
+
+    /// Returns the server of a service that all tests of this process share. It ends with the
+    /// process.
+    ///
+    /// # Panics
+    ///
+    /// If the tools are missing, or the server does not become ready.
+    #[must_use]
+    pub fn shared(service: BucketService) -> &'static Self {
+        fn start(service: BucketService) -> BucketServer {
+            let started = Tools::locate().and_then(|tools| BucketServer::start(&tools, service));
+            started.expect("a server of buckets")
+        }
+        static S3: LazyLock<BucketServer> = LazyLock::new(|| start(BucketService::S3));
+        static GCS: LazyLock<BucketServer> = LazyLock::new(|| start(BucketService::Gcs));
+        static AZURE: LazyLock<BucketServer> = LazyLock::new(|| start(BucketService::Azure));
+        match service {
+            BucketService::S3 => &S3,
+            BucketService::Gcs => &GCS,
+            BucketService::Azure => &AZURE,
+        }
     }
 
     /// Returns the service.
