@@ -18,7 +18,7 @@ use crate::audit::{data_keys, without_exempt};
 use crate::races::Held;
 use crate::scene::{On, Scene, provider_block, terraform_1_11, terraform_1_15};
 
-pub(crate) use searched::{Searched, read, search};
+pub(crate) use searched::{Searched, expect_no_part_of, read, search};
 
 /// A text, a key-value and a generated secret, and a consumer of the generated one.
 const SECRETS: &str = r#"

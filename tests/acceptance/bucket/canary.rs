@@ -1,20 +1,35 @@
 //! No value is anywhere that a run on a bucket leaves behind.
 
+use serde_json::json;
 use xtask::bucket::BucketService;
 use xtask::canary::Canary;
 
 use super::scene::OnBucket;
-use crate::canary::{Searched, read, search};
+use crate::canary::{Searched, expect_no_part_of, read, search};
 use crate::steps::Steps;
 
 #[test]
-fn acc_bucket_holds_no_value_and_no_credential() {
-    let on = OnBucket::new(BucketService::S3);
+fn acc_bucket_of_s3_holds_no_value_and_no_credential() {
+    holds_no_value_and_no_credential(BucketService::S3);
+}
+
+#[test]
+fn acc_bucket_of_gcs_holds_no_value_and_no_credential() {
+    holds_no_value_and_no_credential(BucketService::Gcs);
+}
+
+#[test]
+fn acc_bucket_of_azure_holds_no_value_and_no_credential() {
+    holds_no_value_and_no_credential(BucketService::Azure);
+}
+
+fn holds_no_value_and_no_credential(service: BucketService) {
+    let on = OnBucket::new(service);
     let (_, credential) = on.bucket.credential();
     let mut searched = Searched::new(vec![
         Canary::alphanumeric("the first value"),
         Canary::alphanumeric("the second value"),
-        Canary::of("the credential of the bucket", &credential),
+        Canary::of("the credential of the bucket", secret_part(&credential)),
     ]);
     let mark = searched.mark.value().to_owned();
     let configuration = super::SECRETS
@@ -23,7 +38,9 @@ fn acc_bucket_holds_no_value_and_no_credential() {
     let mut workspace = on.workspace(&configuration);
     // The provider block contains the credential, as a user's would not.
     let block = std::fs::read_to_string(workspace.path().join("provider.tf")).unwrap();
-    let with_variable = block.replace(&format!("{credential:?}"), "var.credential");
+    let given = json!(credential).to_string();
+    assert!(block.contains(&given), "{block}");
+    let with_variable = block.replace(&given, "var.credential");
     let declared = "variable \"credential\" {\n  type      = string\n  sensitive = true\n}\n";
     workspace
         .write("provider.tf", &format!("{with_variable}{declared}"))
@@ -56,8 +73,19 @@ fn acc_bucket_holds_no_value_and_no_credential() {
         .iter()
         .flat_map(|(key, body)| [key.as_bytes(), b"\n", body, b"\n"].concat())
         .collect();
-    searched.add("the bucket", all);
     let key_file = std::fs::read(on.key_file()).unwrap();
-    assert!(!objects.values().any(|body| body == &key_file));
+    expect_no_part_of(&key_file, "the bucket", &all);
+    let state = read(&workspace, "terraform.tfstate");
+    expect_no_part_of(&key_file, "the state", &state);
+    searched.add("the bucket", all);
     search(&searched, &[workspace.root()]);
+}
+
+/// Returns a part of a credential that is nowhere else: of a key file in JSON, the second line
+/// of its private key.
+fn secret_part(credential: &str) -> &str {
+    match credential.split_once("PRIVATE KEY-----\\n") {
+        Some((_, key)) => key.split("\\n").nth(1).unwrap(),
+        None => credential,
+    }
 }

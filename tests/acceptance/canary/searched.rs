@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::Path;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use xtask::canary::Canary;
 use xtask::terraform::{Outcome, Workspace};
 
@@ -64,6 +66,21 @@ pub(crate) fn search(searched: &Searched, folders: &[&Path]) {
         );
         for canary in &searched.planted {
             canary.absent_below(folder).unwrap();
+        }
+    }
+}
+
+/// Checks that no part of a key file is among these bytes: not as it is, in hexadecimal or in
+/// base64.
+#[track_caller]
+pub(crate) fn expect_no_part_of(file: &[u8], place: &str, bytes: &[u8]) {
+    let holds = |part: &[u8]| bytes.windows(part.len()).any(|window| window == part);
+    // The search finds what is there.
+    assert!(holds(&bytes[..16]));
+    for part in file.windows(15) {
+        let base64 = STANDARD.encode(part);
+        for form in [part, hex::encode(part).as_bytes(), base64.as_bytes()] {
+            assert!(!holds(form), "a part of the key file is in {place}");
         }
     }
 }
