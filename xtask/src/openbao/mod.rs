@@ -158,6 +158,24 @@ impl OpenBao {
         self.node.audit_log()
     }
 
+    /// Returns the audit log from this offset in bytes.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be read.
+    pub fn audit_log_since(&self, offset: u64) -> Result<String> {
+        self.node.audit_log_since(offset)
+    }
+
+    /// Returns the size of the audit log in bytes.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be read.
+    pub fn audit_log_bytes(&self) -> Result<u64> {
+        self.node.audit_log_bytes()
+    }
+
     /// Returns the server's own log.
     #[must_use]
     pub fn server_log(&self) -> String {

@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 use std::fs::{self, File};
+use std::io::{Read as _, Seek as _, SeekFrom};
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -121,6 +122,21 @@ impl Node {
 
     pub(super) fn audit_log(&self) -> Result<String> {
         fs::read_to_string(self.folder.join("audit.log")).context("reading the audit log")
+    }
+
+    pub(super) fn audit_log_since(&self, offset: u64) -> Result<String> {
+        let file = self.folder.join("audit.log");
+        let mut file = File::open(file).context("opening the audit log")?;
+        let mut text = String::new();
+        file.seek(SeekFrom::Start(offset))
+            .and_then(|_| file.read_to_string(&mut text))
+            .context("reading the audit log")?;
+        Ok(text)
+    }
+
+    pub(super) fn audit_log_bytes(&self) -> Result<u64> {
+        let file = fs::metadata(self.folder.join("audit.log"));
+        Ok(file.context("the size of the audit log")?.len())
     }
 
     pub(super) fn server_log(&self) -> String {

@@ -1,8 +1,12 @@
 //! Measures start-up, binary size, memory, and a thousand secrets on a real
 //! OpenBAO.
 
+mod baseline;
 mod goals;
+mod large;
 mod page;
+mod peers;
+mod places;
 mod platforms;
 mod process;
 mod profile;
@@ -64,6 +68,30 @@ pub(crate) fn run(secrets: usize) -> Result<()> {
     Ok(())
 }
 
+/// Measures thousands of secrets and an organization with many records, and writes their
+/// section of docs/benchmarks.md.
+///
+/// # Errors
+///
+/// As [`run`].
+pub(crate) fn run_large() -> Result<()> {
+    let tools = step("Tools", Tools::install)?;
+    let terraform = some_terraform()?;
+    let binary = step("Release build", || build_provider(Profile::Release))?;
+    let measured = step("Large", || large::measure(&tools, &terraform, &binary))?;
+    replace(&large::section(&measured)?)
+}
+
+/// Puts a section into docs/benchmarks.md.
+fn replace(section: &str) -> Result<()> {
+    let file = paths::repository().join("docs/benchmarks.md");
+    let page = fs::read_to_string(&file).context("reading the page")?;
+    fs::write(&file, page::replaced(&page, section))
+        .with_context(|| format!("writing {}", file.display()))?;
+    eprintln!("{section}");
+    Ok(())
+}
+
 /// Measures sealing and opening alone, and writes their section of docs/benchmarks.md.
 ///
 /// # Errors
@@ -71,11 +99,5 @@ pub(crate) fn run(secrets: usize) -> Result<()> {
 /// As [`run`].
 pub(crate) fn run_throughput() -> Result<()> {
     let measured = step("Throughput", throughput::measure)?;
-    let section = throughput::section(&measured)?;
-    let file = paths::repository().join("docs/benchmarks.md");
-    let page = fs::read_to_string(&file).context("reading the page")?;
-    fs::write(&file, throughput::replaced(&page, &section))
-        .with_context(|| format!("writing {}", file.display()))?;
-    eprintln!("{section}");
-    Ok(())
+    replace(&throughput::section(&measured)?)
 }

@@ -1,5 +1,6 @@
 //! One module for each task, and shared functions.
 
+#[cfg(feature = "faults")]
 pub(crate) mod bench;
 pub(crate) mod ci;
 pub(crate) mod crate_tool;

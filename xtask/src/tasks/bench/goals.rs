@@ -114,6 +114,7 @@ mod tests {
         Runs {
             apply: spent(apply),
             plan: spent(plan),
+            state_bytes: 900,
         }
     }
 

@@ -63,6 +63,20 @@ pub(super) fn page(measured: &Measured) -> Result<String> {
     Ok(page)
 }
 
+/// Returns the page with this section in place of the former one with its heading, or before
+/// the section about requests.
+pub(super) fn replaced(page: &str, section: &str) -> String {
+    let heading = section.trim_start().lines().next().unwrap_or_default();
+    let (before, rest) = page
+        .split_once(&format!("\n{heading}\n"))
+        .unwrap_or_else(|| {
+            let at = page.find("\n## Requests\n").unwrap_or(page.len());
+            page.split_at(at)
+        });
+    let after = rest.find("\n## ").map_or("", |at| &rest[at..]);
+    format!("{before}{section}{after}")
+}
+
 fn summary(page: &mut String, measured: &Measured) -> Result<()> {
     let Measured { starts, scale, .. } = measured;
     let (size, count) = (scale.size, starts.len());
@@ -207,6 +221,16 @@ mod tests {
     use xtask::paths;
 
     use super::*;
+
+    #[test]
+    fn a_section_is_replaced_and_the_others_stay() {
+        let section = "\n## Part\n\nnew\n";
+        let expected = format!("# Page\n{section}\n## Requests\n\nmany\n");
+        let page = "# Page\n\n## Part\n\nold\n\n## Requests\n\nmany\n";
+        assert_eq!(replaced(page, section), expected);
+        let without = "# Page\n\n## Requests\n\nmany\n";
+        assert_eq!(replaced(without, section), expected);
+    }
 
     #[test]
     fn percentiles_of_sorted_times() {

@@ -1,53 +1,58 @@
 //! Measures the life of many secrets on the built-in backend of each platform, on loopback and
 //! with a round trip as on a network.
 
-use std::any::Any;
 use std::fmt::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use xtask::latency::LatencyRelay;
-use xtask::openbao::{OpenBao, ServerOptions};
 use xtask::terraform::{Terraform, Variables, Workspace};
 use xtask::tools::Tools;
 
-use super::scale::WEIGHTY;
+use super::baseline::{Weighty, state_bytes};
+use super::places::{self, Place, Start};
+use super::{peers, scale};
 
-const BOUND: Duration = Duration::from_secs(1800);
+const BOUND: Duration = Duration::from_secs(3600);
 
-/// The round trip between two data centers of a region's neighborhood.
-const ROUND_TRIP: Duration = Duration::from_millis(20);
+/// The simulated round trip: that between two data centers of a region's neighborhood.
+pub(super) const ROUND_TRIP: Duration = Duration::from_millis(20);
 
-/// Names a `terraform-provider-vault` to compare with.
-pub(super) const VAULT_PROVIDER: &str = "VAULT_PROVIDER";
+/// How far away the server is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum RoundTrip {
+    /// There is none.
+    NoNetwork,
+    /// On the same machine.
+    Loopback,
+    /// On the same machine, with [`ROUND_TRIP`] added.
+    Simulated,
+}
 
-/// The times of one configuration.
+/// The life of many resources.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Life {
+    /// An apply into empty state, an empty plan, a refresh-only apply, and a destroy.
+    pub(super) times: [Duration; 4],
+    /// The stored state for each resource, in bytes.
+    pub(super) state_bytes: usize,
+}
+
+/// The life of one configuration.
 #[derive(Clone, Debug)]
 pub(super) struct Measured {
     /// What is measured, and where.
     pub(super) what: String,
-    /// The added round trip. `None` where nothing goes over a network.
-    pub(super) round_trip: Option<Duration>,
+    /// How far away the server is.
+    pub(super) round_trip: RoundTrip,
     /// The number of resources.
     pub(super) size: usize,
-    /// An apply into empty state, an empty plan, a refresh-only apply, and a destroy.
-    pub(super) times: [Duration; 4],
+    /// The result.
+    pub(super) life: Life,
 }
 
-/// A running platform.
-struct Platform {
-    name: &'static str,
-    /// The URL of its server, or `None` without a server.
-    url: Option<String>,
-    /// Writes the argument of the provider block for a URL.
-    block: Box<dyn Fn(&str) -> String>,
-    environment: Vec<(&'static str, String)>,
-    _server: Box<dyn Any>,
-}
-
-/// Measures each of `sizes` on each platform, and as many `terraform_data` resources with as
-/// much state.
+/// Measures each of `sizes` on each platform, as many `terraform_data` resources with as much
+/// state, and the peers that are at hand.
 ///
 /// # Errors
 ///
@@ -58,58 +63,84 @@ pub(super) fn measure(
     binary: &Path,
     sizes: &[usize],
 ) -> Result<Vec<Measured>> {
+    let round_trips = [RoundTrip::Loopback, RoundTrip::Simulated];
+    let mut measured = measure_at(
+        tools,
+        terraform,
+        binary,
+        sizes,
+        (&places::ALL, &round_trips),
+    )?;
+    measured.extend(peers::measure(tools, terraform, sizes)?);
+    Ok(measured)
+}
+
+/// As [`measure`], on these platforms at these distances, without peers.
+///
+/// # Errors
+///
+/// As [`measure`].
+pub(super) fn measure_at(
+    tools: &Tools,
+    terraform: &Terraform,
+    binary: &Path,
+    sizes: &[usize],
+    (starts, round_trips): (&[Start], &[RoundTrip]),
+) -> Result<Vec<Measured>> {
     let mut measured = Vec::new();
-    for &size in sizes {
-        let size_text = size.to_string();
-        let workspace = Workspace::new(terraform, binary)?;
-        let times = life(workspace, WEIGHTY, &[("size", &size_text)])?;
-        measured.push(Measured {
-            what: "`terraform_data` with equal state".to_owned(),
-            round_trip: None,
-            size,
-            times,
-        });
-    }
-    let starts = [embedded, openbao];
     for start in starts {
-        let platform = start(tools)?;
-        let here = [None];
-        let both = [Some(Duration::ZERO), Some(ROUND_TRIP)];
-        let round_trips = match platform.url {
-            None => &here[..],
-            Some(_) => &both[..],
+        let place = start(tools)?;
+        let round_trips = match place.has_a_network() {
+            true => round_trips,
+            false => &[RoundTrip::NoNetwork],
         };
         for &round_trip in round_trips {
             for &size in sizes {
-                let times = one(&platform, terraform, binary, round_trip, size);
+                let life = one(&place, terraform, binary, round_trip, size);
                 measured.push(Measured {
-                    what: format!("secrets on {}", platform.name),
+                    what: format!("secrets on {}", place.name),
                     round_trip,
                     size,
-                    times: times.with_context(|| platform.name)?,
+                    life: life.with_context(|| place.name)?,
                 });
             }
         }
     }
-    if let Some(provider) = std::env::var_os(VAULT_PROVIDER) {
-        measured.extend(kv(tools, terraform, &PathBuf::from(provider), sizes)?);
+    let bytes = measured.first().map_or(0, |of| of.life.state_bytes);
+    let weighty = Weighty::with_state_of(terraform, binary, bytes)?;
+    for &size in sizes.iter().rev() {
+        let workspace = Workspace::new(terraform, binary)?;
+        let size_text = size.to_string();
+        let variables = [("size", size_text.as_str())];
+        let of = Measured {
+            what: "`terraform_data` with equal state".to_owned(),
+            round_trip: RoundTrip::NoNetwork,
+            size,
+            life: life(workspace, &weighty.configuration, size, &variables)?,
+        };
+        measured.insert(0, of);
     }
     Ok(measured)
 }
 
 fn one(
-    platform: &Platform,
+    place: &Place,
     terraform: &Terraform,
     binary: &Path,
-    round_trip: Option<Duration>,
+    round_trip: RoundTrip,
     size: usize,
-) -> Result<[Duration; 4]> {
+) -> Result<Life> {
     let mut workspace = Workspace::new(terraform, binary)?;
-    for (name, value) in &platform.environment {
+    // A CI system creates no key file.
+    for name in ["CI", "TF_IN_AUTOMATION", "TFC_RUN_ID"] {
+        workspace.env_remove(name);
+    }
+    for (name, value) in &place.environment {
         workspace.env(name, value);
     }
-    let (_relay, url) = reached(platform.url.as_deref(), round_trip)?;
-    let argument = (platform.block)(&url);
+    let way = place.way(round_trip == RoundTrip::Simulated)?;
+    let far = u8::from(round_trip == RoundTrip::Simulated);
+    // An organization of its own, since a size is measured from nothing.
     let configuration = format!(
         r#"
 terraform {{
@@ -117,134 +148,43 @@ terraform {{
     planton = {{ source = "plantonhq/planton" }}
   }}
 }}
-# An organization of its own, since a size is measured from nothing.
+variable "size" {{
+  type    = number
+  default = {size}
+}}
 provider "planton" {{
-  organization = "bench-{size}-{}"
-  {argument}
+  organization = "bench-{size}-{far}"
+  {}
 }}
-resource "planton_secret" "many" {{
-  count            = {size}
-  name             = "secret-${{count.index}}"
-  value_wo         = "value of secret ${{count.index}}"
-  value_wo_version = "1"
-}}
-"#,
-        round_trip.unwrap_or_default().as_millis()
+{}"#,
+        way.argument,
+        scale::MANY
     );
-    life(workspace, &configuration, &[])
+    life(workspace, &configuration, size, &[])
 }
 
-/// Returns the URL with the round trip added, and the relay that adds it.
-fn reached(
-    url: Option<&str>,
-    round_trip: Option<Duration>,
-) -> Result<(Option<LatencyRelay>, String)> {
-    let Some(url) = url else {
-        return Ok((None, String::new()));
-    };
-    let round_trip = round_trip.unwrap_or_default();
-    if round_trip.is_zero() {
-        return Ok((None, url.to_owned()));
-    }
-    let server = url
-        .split_once("://")
-        .and_then(|(_, rest)| rest.split('/').next())
-        .context("the URL has no host")?;
-    let relay = LatencyRelay::start(server, round_trip)?;
-    let url = relay.in_place_of_the_server(url);
-    Ok((Some(relay), url))
-}
-
-fn life(
+/// Measures the life of a configuration with `size` resources.
+///
+/// # Errors
+///
+/// If a run fails.
+pub(super) fn life(
     mut workspace: Workspace,
     configuration: &str,
+    size: usize,
     variables: Variables<'_>,
-) -> Result<[Duration; 4]> {
+) -> Result<Life> {
     workspace.bound(BOUND);
     workspace.write("main.tf", configuration)?;
     let apply = workspace.apply(variables)?.ok()?;
+    let state_bytes = state_bytes(&workspace, size)?;
     let plan = workspace.plan(variables)?.no_changes()?;
     let refresh = workspace.apply_with(variables, &["-refresh-only"])?.ok()?;
     let destroy = workspace.destroy(variables)?.ok()?;
-    Ok([
-        apply.process.elapsed,
-        plan.process.elapsed,
-        refresh.process.elapsed,
-        destroy.process.elapsed,
-    ])
-}
-
-fn embedded(_: &Tools) -> Result<Platform> {
-    let folder = tempfile::tempdir().context("a folder for the embedded platform")?;
-    let path = folder.path().join("platform");
-    Ok(Platform {
-        name: "the embedded platform",
-        url: None,
-        block: Box::new(move |_| format!("embedded = {{ path = {path:?} }}")),
-        environment: Vec::new(),
-        _server: Box::new(folder),
+    Ok(Life {
+        times: [apply, plan, refresh, destroy].map(|run| run.process.elapsed),
+        state_bytes,
     })
-}
-
-fn openbao(tools: &Tools) -> Result<Platform> {
-    let server = OpenBao::start(tools, &ServerOptions::default())?;
-    server.api().enable_kv2("planton")?;
-    server.api().enable_transit("transit")?;
-    let token = server.root_token().to_owned();
-    Ok(Platform {
-        name: "OpenBAO (real server)",
-        url: Some(server.address().to_owned()),
-        block: Box::new(move |url| format!("openbao = {{ address = {url:?}, token = {token:?} }}")),
-        environment: Vec::new(),
-        _server: Box::new(server),
-    })
-}
-
-/// Measures `vault_kv_secret_v2` with write-only values on an OpenBAO.
-fn kv(
-    tools: &Tools,
-    terraform: &Terraform,
-    provider: &Path,
-    sizes: &[usize],
-) -> Result<Vec<Measured>> {
-    let server = OpenBao::start(tools, &ServerOptions::default())?;
-    server.api().enable_kv2("secret")?;
-    let mut measured = Vec::new();
-    for round_trip in [Duration::ZERO, ROUND_TRIP] {
-        for &size in sizes {
-            let (_relay, url) = reached(Some(server.address()), Some(round_trip))?;
-            let mut workspace = Workspace::with_provider(terraform, "hashicorp/vault", provider)?;
-            let configuration = format!(
-                r#"
-terraform {{
-  required_providers {{
-    vault = {{ source = "hashicorp/vault" }}
-  }}
-}}
-provider "vault" {{
-  address          = {url:?}
-  skip_child_token = true
-}}
-resource "vault_kv_secret_v2" "many" {{
-  count                = {size}
-  mount                = "secret"
-  name                 = "secret-${{count.index}}"
-  delete_all_versions  = true
-  data_json_wo         = jsonencode({{ value = "value of secret ${{count.index}}" }})
-  data_json_wo_version = 1
-}}
-"#
-            );
-            workspace.env("VAULT_TOKEN", server.root_token());
-            measured.push(Measured {
-                what: "`vault_kv_secret_v2` on OpenBAO".to_owned(),
-                round_trip: Some(round_trip),
-                size,
-                times: life(workspace, &configuration, &[])?,
-            });
-        }
-    }
-    Ok(measured)
 }
 
 /// Returns the section of docs/benchmarks.md.
@@ -254,30 +194,40 @@ resource "vault_kv_secret_v2" "many" {{
 /// If formatting fails. Formatting into a string does not fail.
 pub(super) fn section(measured: &[Measured]) -> Result<String> {
     let mut text = String::from(
-        "\n## Platforms\n\nSeconds, with the built-in backend. A round trip of 20 ms is simulated. \
-         `terraform_data` has as much state, and\nno provider of its own.\n\n\
-         | Resources | Round trip | Number | Apply | Empty plan | Refresh | Destroy |\n\
-         | --- | --- | --- | --- | --- | --- | --- |\n",
+        "\n## Platforms\n\nSeconds, with the built-in backend, and the stored state for each resource. A round trip \
+         of 20 ms is\nsimulated. `terraform_data` has as much state, and no provider of its own. A bucket without a \
+         KMS\nhas a key file.\n\n",
+    );
+    text.push_str(&table(measured)?);
+    text.push_str(&peers::missing(measured));
+    Ok(text)
+}
+
+/// Returns the table of these results.
+///
+/// # Errors
+///
+/// As [`section`].
+pub(super) fn table(measured: &[Measured]) -> Result<String> {
+    let mut text = String::from(
+        "| Resources | Round trip | Number | Apply | Empty plan | Refresh | Destroy | State |\n\
+         | --- | --- | --- | --- | --- | --- | --- | --- |\n",
     );
     for of in measured {
         let round_trip = match of.round_trip {
-            None => "–".to_owned(),
-            Some(Duration::ZERO) => "loopback".to_owned(),
-            Some(time) => format!("{} ms", time.as_millis()),
+            RoundTrip::NoNetwork => "–".to_owned(),
+            RoundTrip::Loopback => "loopback".to_owned(),
+            RoundTrip::Simulated => format!("{} ms", ROUND_TRIP.as_millis()),
         };
-        let times = of.times.map(|time| format!("{:.2}", time.as_secs_f64()));
+        let times = of.life.times;
+        let times = times.map(|time| format!("{:.2}", time.as_secs_f64()));
         writeln!(
             text,
-            "| {} | {round_trip} | {} | {} |",
+            "| {} | {round_trip} | {} | {} | {} B |",
             of.what,
             of.size,
-            times.join(" | ")
-        )?;
-    }
-    if !measured.iter().any(|of| of.what.contains("vault_kv")) {
-        writeln!(
-            text,
-            "\n`vault_kv_secret_v2` was not measured in this run: {VAULT_PROVIDER} names its provider."
+            times.join(" | "),
+            of.life.state_bytes
         )?;
     }
     Ok(text)
@@ -293,14 +243,23 @@ mod tests {
             what: "secrets on X".to_owned(),
             round_trip,
             size: 7,
-            times: [1_000, 2_500, 3_000, 4_250].map(Duration::from_millis),
+            life: Life {
+                times: [1_000, 2_500, 3_000, 4_250].map(Duration::from_millis),
+                state_bytes: 890,
+            },
         };
-        let measured = [None, Some(Duration::ZERO), Some(ROUND_TRIP)].map(of);
-        let text = section(&measured).expect("formats");
+        let measured = [
+            RoundTrip::NoNetwork,
+            RoundTrip::Loopback,
+            RoundTrip::Simulated,
+        ];
+        let text = section(&measured.map(of)).expect("formats");
         for shown in ["–", "loopback", "20 ms"] {
-            let row = format!("| secrets on X | {shown} | 7 | 1.00 | 2.50 | 3.00 | 4.25 |\n");
+            let row =
+                format!("| secrets on X | {shown} | 7 | 1.00 | 2.50 | 3.00 | 4.25 | 890 B |\n");
             assert!(text.contains(&row), "{text}");
         }
-        assert!(text.contains("not measured in this run"), "{text}");
+        let missing = text.matches("not measured in this run").count();
+        assert_eq!(missing, 2, "{text}");
     }
 }

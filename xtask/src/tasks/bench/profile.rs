@@ -111,18 +111,22 @@ mod tests {
             secrets: Runs {
                 apply: spent([20, 14, 3, 6, 1], 6004),
                 plan: spent([4, 1, 1, 2, 0], 2001),
+                state_bytes: 900,
             },
             embedded: Runs {
                 apply: spent([16, 14, 4, 0, 1], 0),
                 plan: spent([2, 1, 1, 0, 0], 0),
+                state_bytes: 900,
             },
             baseline: Runs {
                 apply: spent([8, 7, 0, 0, 1], 0),
                 plan: spent([1, 1, 0, 0, 0], 0),
+                state_bytes: 300,
             },
             weighty: Runs {
                 apply: spent([25, 24, 0, 0, 1], 0),
                 plan: spent([2, 1, 0, 0, 0], 0),
+                state_bytes: 900,
             },
             peak_bytes: 0,
         };

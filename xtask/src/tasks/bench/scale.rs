@@ -10,6 +10,7 @@ use xtask::process::{ProcessorTime, busy_time};
 use xtask::terraform::{Outcome, Terraform, Variables, Workspace};
 use xtask::tools::Tools;
 
+use super::baseline::{Weighty, state_bytes};
 use super::process::MemoryWatch;
 
 const BOUND: Duration = Duration::from_secs(1800);
@@ -51,7 +52,8 @@ provider "planton" {
 }
 "#;
 
-const MANY: &str = r#"
+/// Many secrets with a trigger.
+pub(super) const MANY: &str = r#"
 resource "planton_secret" "many" {
   count            = var.size
   name             = "secret-${count.index}"
@@ -66,17 +68,6 @@ variable "size" { type = number }
 resource "terraform_data" "many" {
   count = var.size
   input = "value of secret ${count.index}"
-}
-"#;
-
-/// Gives each resource as much state as a secret has, about 1.7 KB. Terraform rewrites
-/// the whole state after each resource.
-pub(super) const WEIGHTY: &str = r#"
-variable "size" { type = number }
-
-resource "terraform_data" "many" {
-  count = var.size
-  input = join("", [for i in range(40) : "0123456789abcdef"])
 }
 "#;
 
@@ -111,6 +102,8 @@ pub(super) struct Runs {
     pub(super) apply: Spent,
     /// An empty plan.
     pub(super) plan: Spent,
+    /// The stored state for each resource, in bytes.
+    pub(super) state_bytes: usize,
 }
 
 /// The results.
@@ -144,14 +137,17 @@ pub(super) fn measure(
     let size_text = size.to_string();
     let nobody = || Ok(Served::default());
     let variables = [("size", size_text.as_str())];
-    let baseline = runs(terraform, binary, BASELINE, &variables, &nobody)?;
-    let weighty = runs(terraform, binary, WEIGHTY, &variables, &nobody)?;
+    let baseline = runs(terraform, binary, BASELINE, size, &variables, &nobody)?;
 
     let folder = tempfile::tempdir().context("a folder for the embedded platform")?;
     let platform = folder.path().join("platform").display().to_string();
     let variables = [("size", size_text.as_str()), ("folder", platform.as_str())];
     let configuration = format!("{EMBEDDED}{MANY}");
-    let embedded = runs(terraform, binary, &configuration, &variables, &nobody)?;
+    let embedded = runs(terraform, binary, &configuration, size, &variables, &nobody)?;
+
+    let weighty = Weighty::with_state_of(terraform, binary, embedded.state_bytes)?.configuration;
+    let variables = [("size", size_text.as_str())];
+    let weighty = runs(terraform, binary, &weighty, size, &variables, &nobody)?;
 
     let server = OpenBao::start(tools, &ServerOptions::default())?;
     server.api().enable_kv2("planton")?;
@@ -164,7 +160,7 @@ pub(super) fn measure(
     let served = || served(&server);
     let watch = MemoryWatch::start(binary)?;
     let configuration = format!("{OPENBAO}{MANY}");
-    let secrets = runs(terraform, binary, &configuration, &variables, &served)?;
+    let secrets = runs(terraform, binary, &configuration, size, &variables, &served)?;
     let peak_bytes = watch.finish()?;
     for run in [secrets.apply, embedded.apply] {
         // Covers only the processes that Terraform waited for.
@@ -199,6 +195,7 @@ fn runs(
     terraform: &Terraform,
     binary: &Path,
     configuration: &str,
+    size: usize,
     variables: Variables<'_>,
     served: &dyn Fn() -> Result<Served>,
 ) -> Result<Runs> {
@@ -212,6 +209,7 @@ fn runs(
         plan: spent(served, || {
             workspace.plan_with(variables, &[PARALLEL])?.no_changes()
         })?,
+        state_bytes: state_bytes(&workspace, size)?,
     })
 }
 
@@ -250,7 +248,8 @@ mod tests {
         let terraform = Terraform::all(&tools).remove(0);
         let nobody = Path::new("/nowhere/terraform-provider-planton");
         let idle = || Ok(Served::default());
-        let runs = runs(&terraform, nobody, BASELINE, &[("size", "3")], &idle).expect("runs");
+        let runs = runs(&terraform, nobody, BASELINE, 3, &[("size", "3")], &idle).expect("runs");
+        assert!(runs.state_bytes > 100, "{runs:?}");
         for run in [runs.apply, runs.plan] {
             assert!(run.wall > Duration::ZERO);
             assert!(run.terraform > Duration::ZERO, "{run:?}");

@@ -97,17 +97,6 @@ pub(super) fn section(measured: &[Measured]) -> Result<String> {
     Ok(text)
 }
 
-/// Returns the page with this section in place of its former one, or before the next that
-/// follows it on the page.
-pub(super) fn replaced(page: &str, section: &str) -> String {
-    let (before, rest) = page.split_once(HEADING).unwrap_or_else(|| {
-        let at = page.find("\n## Requests\n").unwrap_or(page.len());
-        page.split_at(at)
-    });
-    let after = rest.find("\n## ").map_or("", |at| &rest[at..]);
-    format!("{before}{section}{after}")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -126,15 +115,5 @@ mod tests {
         let text = section(&[measured()]).expect("a section");
         let row = "| seal | 1 KiB | 2.05 µs, 500 MB/s | 0.51 µs, 2000 MB/s |\n";
         assert!(text.ends_with(row), "{text}");
-    }
-
-    #[test]
-    fn the_section_is_replaced_and_the_others_stay() {
-        let section = section(&[measured()]).expect("a section");
-        let expected = format!("# Page\n{section}\n## Requests\n\nmany\n");
-        let page = format!("# Page\n{HEADING}\nold\n\n## Requests\n\nmany\n");
-        assert_eq!(replaced(&page, &section), expected);
-        let without = "# Page\n\n## Requests\n\nmany\n";
-        assert_eq!(replaced(without, &section), expected);
     }
 }

@@ -1,0 +1,135 @@
+//! Resources of other providers, to compare with. A variable names each provider's binary.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use xtask::latency::LatencyRelay;
+use xtask::openbao::{OpenBao, ServerOptions};
+use xtask::terraform::{Terraform, Workspace};
+use xtask::tools::Tools;
+
+use super::platforms::{Measured, ROUND_TRIP, RoundTrip, life};
+
+/// Names a `terraform-provider-vault`.
+pub(super) const VAULT_PROVIDER: &str = "VAULT_PROVIDER";
+
+/// Names a `terraform-provider-random`.
+pub(super) const RANDOM_PROVIDER: &str = "RANDOM_PROVIDER";
+
+/// Measures what is at hand.
+///
+/// # Errors
+///
+/// If a run fails.
+pub(super) fn measure(
+    tools: &Tools,
+    terraform: &Terraform,
+    sizes: &[usize],
+) -> Result<Vec<Measured>> {
+    let mut measured = Vec::new();
+    if let Some(provider) = std::env::var_os(RANDOM_PROVIDER) {
+        measured.extend(random_id(terraform, &PathBuf::from(provider), sizes)?);
+    }
+    if let Some(provider) = std::env::var_os(VAULT_PROVIDER) {
+        measured.extend(kv(tools, terraform, &PathBuf::from(provider), sizes)?);
+    }
+    Ok(measured)
+}
+
+/// Says which provider was not at hand.
+pub(super) fn missing(measured: &[Measured]) -> String {
+    let peers = [
+        ("vault_kv_secret_v2", VAULT_PROVIDER),
+        ("random_id", RANDOM_PROVIDER),
+    ];
+    let missing = peers
+        .iter()
+        .filter(|(resource, _)| !measured.iter().any(|of| of.what.contains(resource)));
+    let lines = missing.map(|(resource, variable)| {
+        format!("\n`{resource}` was not measured in this run: {variable} names its provider.\n")
+    });
+    lines.collect()
+}
+
+fn random_id(terraform: &Terraform, provider: &Path, sizes: &[usize]) -> Result<Vec<Measured>> {
+    let mut measured = Vec::new();
+    for &size in sizes {
+        let workspace = Workspace::with_provider(terraform, "hashicorp/random", provider)?;
+        let configuration = format!(
+            r#"
+terraform {{
+  required_providers {{
+    random = {{ source = "hashicorp/random" }}
+  }}
+}}
+resource "random_id" "many" {{
+  count       = {size}
+  byte_length = 16
+}}
+"#
+        );
+        measured.push(Measured {
+            what: "`random_id`".to_owned(),
+            round_trip: RoundTrip::NoNetwork,
+            size,
+            life: life(workspace, &configuration, size, &[])?,
+        });
+    }
+    Ok(measured)
+}
+
+/// Measures `vault_kv_secret_v2` with write-only values on an OpenBAO.
+fn kv(
+    tools: &Tools,
+    terraform: &Terraform,
+    provider: &Path,
+    sizes: &[usize],
+) -> Result<Vec<Measured>> {
+    let server = OpenBao::start(tools, &ServerOptions::default())?;
+    server.api().enable_kv2("secret")?;
+    let host = server.address().trim_start_matches("http://");
+    let relay = LatencyRelay::start(host, ROUND_TRIP)?;
+    let mut measured = Vec::new();
+    for round_trip in [RoundTrip::Loopback, RoundTrip::Simulated] {
+        for &size in sizes {
+            let address = match round_trip {
+                RoundTrip::Simulated => relay.in_place_of_the_server(server.address()),
+                _ => server.address().to_owned(),
+            };
+            let mut workspace = Workspace::with_provider(terraform, "hashicorp/vault", provider)?;
+            let configuration = kv_configuration(&address, size);
+            workspace.env("VAULT_TOKEN", server.root_token());
+            measured.push(Measured {
+                what: "`vault_kv_secret_v2` on OpenBAO".to_owned(),
+                round_trip,
+                size,
+                life: life(workspace, &configuration, size, &[])?,
+            });
+        }
+    }
+    Ok(measured)
+}
+
+fn kv_configuration(address: &str, size: usize) -> String {
+    format!(
+        r#"
+terraform {{
+  required_providers {{
+    vault = {{ source = "hashicorp/vault" }}
+  }}
+}}
+provider "vault" {{
+  address          = {address:?}
+  skip_child_token = true
+}}
+resource "vault_kv_secret_v2" "many" {{
+  count                = {size}
+  mount                = "secret"
+  name                 = "secret-${{count.index}}"
+  delete_all_versions  = true
+  data_json_wo         = jsonencode({{ value = "value of secret ${{count.index}}" }})
+  data_json_wo_version = 1
+}}
+"#
+    )
+}
