@@ -9,6 +9,7 @@ mod moved_keys;
 mod ownership;
 mod pairs;
 mod rollback;
+mod scale;
 
 use crate::catalog::CatalogErrorKind;
 use crate::kek::KekErrorKind;
