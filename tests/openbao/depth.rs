@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use planton_core::names::Slug;
 use planton_core::operations::{
     BackendArguments, BackendOnDestroy, CreateSecret, CurrentVersion, DeclaredKeys, DeleteSecret,
@@ -202,4 +203,18 @@ async fn the_first_creation_of_a_process() {
     let process = paced.process();
     let (_, first) = paced.cost(paced.create(&process, "db")).await;
     assert_eq!(first, cost(9, 7));
+}
+
+/// Nothing in the process limits how many requests are under way: `-parallelism=64` has as many
+/// in a row as one creation, but for the batches of wraps.
+#[tokio::test]
+async fn sixty_four_creations_at_once_take_hardly_more_in_a_row_than_one() {
+    let paced = Paced::built_in().await;
+    let process = paced.process();
+    paced.create(&process, "first").await;
+    let names: Vec<String> = (0..64).map(|number| format!("db-{number}")).collect();
+    let creations = names.iter().map(|name| paced.create(&process, name));
+    let (_, cost) = paced.cost(join_all(creations)).await;
+    assert!(cost.in_a_row <= 4, "{cost:?}");
+    assert!(cost.requests >= 3 * 64, "{cost:?}");
 }
