@@ -51,7 +51,7 @@ const fn target(name: &'static str, body: fn(&[u8]) -> Verdict) -> Target {
 }
 
 /// All targets.
-pub const TARGETS: [Target; 23] = [
+pub const TARGETS: [Target; 24] = [
     target("age_file", keys::age_file),
     target("age_identities", keys::age_identities),
     target("aws_kms", kms::aws),
@@ -65,6 +65,7 @@ pub const TARGETS: [Target; 23] = [
     target("import_id", settings::import_id),
     target("key_file", keys::key_file),
     target("private_data", plugin::private_data),
+    target("private_fields", plugin::private_fields),
     target("record_backend", records::backend),
     target("record_default", records::default),
     target("record_entry", records::entry),

@@ -8,7 +8,7 @@ use planton_core::kek::KeyEncryptionKey as _;
 use planton_envelope::{
     Context, DataKey, Envelope, KekId, KeyFile, LocalKey, Purpose, Sealer, SecretBytes, WrappedKey,
 };
-use planton_plugin::PrivateData;
+use planton_plugin::{FieldWriter, PrivateData};
 use planton_vendors::age::AgeIdentity;
 use uuid::Uuid;
 
@@ -83,6 +83,7 @@ fn all() -> Vec<(&'static str, Seeds)> {
             ]),
         ),
         ("private_data", vec![("two".to_owned(), private_data())]),
+        ("private_fields", vec![("all".to_owned(), private_fields())]),
     ];
     all.extend(texts());
     all.extend(kms::seeds());
@@ -194,6 +195,19 @@ fn private_data() -> Vec<u8> {
         )
         .with("generation", b"7".as_slice())
         .encode()
+}
+
+/// Returns an entry with a field of each kind.
+fn private_fields() -> Vec<u8> {
+    let mut to = FieldWriter::new();
+    to.fixed(&[0x11; 16]);
+    to.text("acme");
+    to.optional(Some(1 << 53), FieldWriter::number);
+    to.optional(None, FieldWriter::number);
+    to.flag(true);
+    to.bytes(b"{}");
+    to.number(300);
+    [&[2, 4, 5, 5, 6, 3, 1, 0], &to.finish()[..]].concat()
 }
 
 /// Returns the seeds of the targets that parse a text.

@@ -4,7 +4,6 @@
 use std::fmt::Write as _;
 
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use planton_core::names::{SecretName, Slug};
@@ -14,8 +13,7 @@ use planton_plugin::Diagnostic;
 /// Why this state may no longer act on a record, as its last read found. Private data keeps
 /// it. It overrides protection in plan, replace and destroy, since a destroy then removes
 /// the resource from the state only.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Finding {
     /// The record has another stamp than this state knows.
     OtherOwner,

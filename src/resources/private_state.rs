@@ -1,18 +1,23 @@
 //! Private data of all resources, which the host stores with the state: identifiers and
 //! digests, never a secret.
 
-use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
+mod fields;
+
 use uuid::Uuid;
 
 use crate::diagnostics::{Finding, explain, renamed_organization};
 use crate::session::Configured;
+use planton_core::kek::OrganizationFingerprint;
 use planton_core::operations::{OperationError, Owner, SeenKeys, Stamp};
-use planton_plugin::{Diagnostic, PrivateData};
+use planton_plugin::{Diagnostic, FieldReader, FieldWriter, InvalidPrivateData, PrivateData};
 
-/// Typed part of a resource's private data.
-pub(super) trait PrivateState: Serialize + DeserializeOwned {
-    /// Key of this part. States contain it, so it never changes.
+pub(in crate::resources) use fields::{
+    CompactField, read_json, read_optional, write_json, write_optional,
+};
+
+/// Typed part of a resource's private data. Its encoding is that of its fields.
+pub(super) trait PrivateState: CompactField {
+    /// Key of this part: one letter if states contain it.
     const KEY: &'static str;
 
     /// Reads this part. Returns `None` if it is not stored.
@@ -25,9 +30,13 @@ pub(super) trait PrivateState: Serialize + DeserializeOwned {
         let Some(bytes) = data.bytes(Self::KEY) else {
             return Ok(None);
         };
-        serde_json::from_slice(bytes)
-            .map(Some)
-            .map_err(|_| unreadable())
+        let read = || {
+            let mut from = FieldReader::new(bytes)?;
+            let part = Self::read_from(&mut from)?;
+            from.finish()?;
+            Ok(Some(part))
+        };
+        read().map_err(|InvalidPrivateData| unreadable())
     }
 
     /// Reads this part. Returns the default if it is not stored.
@@ -44,8 +53,9 @@ pub(super) trait PrivateState: Serialize + DeserializeOwned {
 
     /// Adds this part to `data`.
     fn beside(&self, data: PrivateData) -> PrivateData {
-        let bytes = serde_json::to_vec(self).expect("plain fields serialize");
-        data.with(Self::KEY, bytes)
+        let mut to = FieldWriter::new();
+        self.write_to(&mut to);
+        data.with(Self::KEY, to.finish())
     }
 
     /// Returns private data of this part alone.
@@ -64,33 +74,64 @@ fn unreadable() -> Diagnostic {
 }
 
 /// Ties a resource's state to the catalog that it was created in.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Anchor {
     /// UUID of the catalog.
     pub(super) catalog: Option<Uuid>,
     /// Organization that the catalog belongs to.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) organization: Option<String>,
-    /// Commitment of the MAC key that authenticated the record at the last write.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) mac_key: Option<String>,
+    /// Fingerprint of the MAC key that authenticated the record at the last write.
+    pub(super) mac_key: Option<OrganizationFingerprint>,
     /// Escrow keys of the organization as last seen in a verified record; absent if it never
     /// had any.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) keys: Option<SeenKeys>,
     /// Generation of the record when it was last seen; 0 right after an import.
-    #[serde(default)]
     pub(super) generation: u64,
     /// A deletion was started and not finished.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(super) deleting: bool,
     /// Stamp of this state's own creation or adoption, or the stamp that an import found. A
     /// read never changes it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) stamp: Option<Stamp>,
     /// Reason why this state may no longer act on the record.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) finding: Option<Finding>,
+}
+
+impl CompactField for Anchor {
+    fn write_to(&self, to: &mut FieldWriter) {
+        write_optional(to, self.catalog.as_ref());
+        write_optional(to, self.organization.as_ref());
+        to.optional(self.mac_key, |to, key| to.fixed(&key.to_bytes()));
+        to.number(self.generation);
+        write_optional(to, self.stamp.as_ref());
+        to.flag(self.deleting);
+        to.optional(self.finding, |to, finding| {
+            to.flag(finding == Finding::RecordMissing);
+        });
+        write_optional(to, self.keys.as_ref());
+    }
+
+    fn read_from(from: &mut FieldReader<'_>) -> Result<Self, InvalidPrivateData> {
+        let mac_key = |from: &mut FieldReader<'_>| {
+            let bytes = from.fixed()?;
+            Ok(OrganizationFingerprint::from_bytes(bytes))
+        };
+        let finding = |from: &mut FieldReader<'_>| {
+            Ok(match from.flag()? {
+                true => Finding::RecordMissing,
+                false => Finding::OtherOwner,
+            })
+        };
+        Ok(Self {
+            catalog: read_optional(from)?,
+            organization: read_optional(from)?,
+            mac_key: from.optional(mac_key)?,
+            generation: from.number()?,
+            stamp: read_optional(from)?,
+            deleting: from.flag()?,
+            finding: from.optional(finding)?,
+            keys: read_optional(from)?,
+        })
+    }
 }
 
 /// Commit of a record to the catalog.
@@ -105,7 +146,7 @@ pub(super) struct Committed {
 }
 
 impl PrivateState for Anchor {
-    const KEY: &'static str = "anchor";
+    const KEY: &'static str = "a";
 }
 
 impl Anchor {
@@ -132,7 +173,7 @@ impl Anchor {
     /// Failures of the platform.
     pub(super) async fn authenticated(self, session: &Configured) -> Result<Self, Diagnostic> {
         let keys = session.organization.keys();
-        let mac_key = keys.commitment().await.map_err(|error| explain(&error))?;
+        let mac_key = keys.fingerprint().await.map_err(|error| explain(&error))?;
         Ok(Self {
             mac_key: Some(mac_key),
             keys: keys.seen().await,
@@ -194,8 +235,8 @@ impl Anchor {
                 _ => explain(&error),
             }
         })?;
-        if let Some(keys) = &self.keys {
-            session.organization.keys().remember(keys.clone());
+        if let Some(keys) = self.keys {
+            session.organization.keys().remember(keys);
         }
         Ok(())
     }
@@ -208,9 +249,9 @@ impl Anchor {
     /// Those of [`expect_catalog`](Self::expect_catalog), and `Catalog Key Replaced`.
     pub(super) async fn expect_authentic(&self, session: &Configured) -> Result<(), Diagnostic> {
         self.expect_catalog(session).await?;
-        if let Some(mac_key) = &self.mac_key {
+        if let Some(mac_key) = self.mac_key {
             let keys = session.organization.keys();
-            let expected = keys.expect_commitment(mac_key).await;
+            let expected = keys.expect_fingerprint(mac_key).await;
             expected.map_err(|error| explain(&error))?;
         }
         Ok(())
@@ -241,7 +282,7 @@ pub(super) mod tests {
     use planton_core::catalog::InMemoryCatalog;
     use planton_core::kek::LocalKek;
     use planton_core::names::Slug;
-    use planton_core::operations::{Interrupt, Organization, Platform};
+    use planton_core::operations::{Interrupt, Organization, Platform, RunId, SeenDigest};
     use planton_core::store::InMemoryStore;
     use planton_envelope::RootKey;
     use planton_vendors::{Connector, KekConnector};
@@ -274,7 +315,7 @@ pub(super) mod tests {
             catalog: Some(Uuid::from_u128(7)),
             keys: Some(SeenKeys {
                 generation: 9,
-                digest: Some("00".to_owned()),
+                digest: Some(SeenDigest::of("a")),
             }),
             ..Anchor::default()
         };
@@ -284,22 +325,44 @@ pub(super) mod tests {
         assert_eq!(session.organization.keys().seen().await, None);
     }
 
+    /// Returns an anchor with all fields.
+    pub(in crate::resources) fn whole() -> Anchor {
+        Anchor {
+            catalog: Some(Uuid::from_u128(1)),
+            organization: Some("acme".to_owned()),
+            mac_key: Some(OrganizationFingerprint::from_bytes([2; 16])),
+            keys: Some(SeenKeys {
+                generation: 1 << 53,
+                digest: Some(SeenDigest::of("keys")),
+            }),
+            generation: 7,
+            deleting: true,
+            stamp: Some(Stamp {
+                run: RunId::new(Uuid::from_u128(3)),
+                generation: 300,
+            }),
+            finding: Some(Finding::RecordMissing),
+        }
+    }
+
     #[test]
     fn an_anchor_round_trips_and_damage_is_an_error() {
         assert_eq!(Anchor::read(&PrivateData::new()), Ok(Anchor::default()));
-        let anchor = Anchor {
-            generation: 7,
-            mac_key: Some("00".to_owned()),
-            keys: Some(SeenKeys {
-                generation: 3,
-                digest: None,
-            }),
+        let other_owner = Anchor {
+            finding: Some(Finding::OtherOwner),
             ..Anchor::default()
         };
-        assert_eq!(Anchor::read(&anchor.write()), Ok(anchor));
-        for damaged in [r#"{"catalog":1}"#, "", "{"] {
-            let data = PrivateData::new().with(Anchor::KEY, damaged);
-            assert!(Anchor::read(&data).is_err(), "{damaged}");
+        for anchor in [whole(), other_owner, Anchor::default()] {
+            let data = anchor.write();
+            assert_eq!(Anchor::read(&data), Ok(anchor));
+            let bytes = data.bytes(Anchor::KEY).expect("an anchor");
+            let longer = [bytes, &[0]].concat();
+            let cut = (0..bytes.len()).map(|end| &bytes[..end]);
+            for damaged in cut.chain([&longer[..], b"{}"]) {
+                let data = PrivateData::new().with(Anchor::KEY, damaged);
+                let told = Anchor::read(&data).expect_err("damaged").summary;
+                assert_eq!(told, "Resource State Not Readable", "{damaged:?}");
+            }
         }
     }
 }

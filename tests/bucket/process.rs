@@ -115,7 +115,7 @@ impl Process {
             backend: Some(view.backend.clone()),
             seen: Some(SeenSecret {
                 generation: view.generation,
-                version: version.map(|version| (version.number, version.payload_sha256.clone())),
+                version: version.map(|version| (version.number, version.payload)),
             }),
         };
         self.0.secrets().refresh(&request).await

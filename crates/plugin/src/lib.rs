@@ -29,7 +29,7 @@ pub use ephemeral::{EphemeralResource, OpenRequest, OpenResponse, RenewRequest, 
 pub use function::{Function, FunctionError, Parameter, Signature};
 pub use number::{Number, NumberForm};
 pub use path::{AttributePath, PathStep};
-pub use private::{InvalidPrivateData, PrivateData};
+pub use private::{FieldReader, FieldWriter, InvalidPrivateData, PrivateData};
 pub use provider::{ConfigureRequest, Provider};
 pub use resource::{
     ApplyResponse, CreateRequest, DeleteRequest, DeleteResponse, ImportRequest, ImportResponse,

@@ -1,6 +1,12 @@
 //! Private data, which the host stores with the state of a resource.
 
+mod fields;
+
 use std::collections::BTreeMap;
+
+pub use fields::{FieldReader, FieldWriter};
+
+use fields::{read_bytes, write_bytes};
 
 /// Named bytes that the host stores with a resource, or keeps in memory while an ephemeral
 /// resource is open. The host never prints them.
@@ -9,6 +15,9 @@ use std::collections::BTreeMap;
 ///
 /// The state file contains a resource's private data in plaintext, so it must never contain
 /// a secret.
+///
+/// A state contains it once for each resource, in base64, and the host writes the whole state
+/// after every resource. So names should be short, and [`FieldWriter`] writes compact bytes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PrivateData(BTreeMap<String, Vec<u8>>);
 
@@ -17,7 +26,8 @@ pub struct PrivateData(BTreeMap<String, Vec<u8>>);
 #[error("not private data of this provider")]
 pub struct InvalidPrivateData;
 
-const MAGIC: &[u8; 4] = b"PPD1";
+/// First byte of encoded private data. Another layout has another one.
+const FORMAT: u8 = 1;
 
 impl PrivateData {
     /// Returns empty private data.
@@ -68,14 +78,10 @@ impl PrivateData {
         if self.0.is_empty() {
             return Vec::new();
         }
-        let mut blob = MAGIC.to_vec();
+        let mut blob = vec![FORMAT];
         for (name, bytes) in &self.0 {
-            for part in [name.as_bytes(), bytes] {
-                // No message of a host exceeds 256 MiB.
-                let length = u32::try_from(part.len()).expect("private data is small");
-                blob.extend_from_slice(&length.to_be_bytes());
-                blob.extend_from_slice(part);
-            }
+            write_bytes(&mut blob, name.as_bytes());
+            write_bytes(&mut blob, bytes);
         }
         blob
     }
@@ -89,23 +95,22 @@ impl PrivateData {
         if blob.is_empty() {
             return Ok(Self::default());
         }
-        let mut rest = blob.strip_prefix(MAGIC).ok_or(InvalidPrivateData)?;
+        let mut rest = blob.strip_prefix(&[FORMAT]).ok_or(InvalidPrivateData)?;
+        if rest.is_empty() {
+            return Err(InvalidPrivateData);
+        }
         let mut data = BTreeMap::new();
         while !rest.is_empty() {
-            let name =
-                String::from_utf8(part(&mut rest)?.to_vec()).map_err(|_| InvalidPrivateData)?;
-            data.insert(name, part(&mut rest)?.to_vec());
+            let name = std::str::from_utf8(read_bytes(&mut rest)?);
+            let name = name.map_err(|_| InvalidPrivateData)?.to_owned();
+            // Names ascend, so private data has one encoding.
+            if data.last_key_value().is_some_and(|(last, _)| *last >= name) {
+                return Err(InvalidPrivateData);
+            }
+            data.insert(name, read_bytes(&mut rest)?.to_vec());
         }
         Ok(Self(data))
     }
-}
-
-fn part<'a>(rest: &mut &'a [u8]) -> Result<&'a [u8], InvalidPrivateData> {
-    let (length, after) = rest.split_first_chunk::<4>().ok_or(InvalidPrivateData)?;
-    let length = usize::try_from(u32::from_be_bytes(*length)).map_err(|_| InvalidPrivateData)?;
-    let (part, after) = after.split_at_checked(length).ok_or(InvalidPrivateData)?;
-    *rest = after;
-    Ok(part)
 }
 
 #[cfg(test)]
@@ -128,12 +133,18 @@ mod tests {
     #[test]
     fn foreign_or_cut_bytes_are_refused() {
         let blob = PrivateData::new().with("uuid", "1234").encode();
+        assert_eq!(blob, b"\x01\x04uuid\x041234");
         for cut in 1..blob.len() {
-            if cut != MAGIC.len() {
-                assert!(PrivateData::decode(&blob[..cut]).is_err(), "{cut}");
-            }
+            assert!(PrivateData::decode(&blob[..cut]).is_err(), "{cut}");
         }
-        assert!(PrivateData::decode(b"{\"schema_version\":\"1\"}").is_err());
-        assert!(PrivateData::decode(b"PPD1\xff\xff\xff\xff").is_err());
+        for foreign in [
+            &b"{\"schema_version\":\"1\"}"[..],
+            b"\x02\x01a\x00",
+            b"\x01\xff\xff\xff\xff\x0f",
+            b"\x01\x01b\x00\x01a\x00",
+            b"\x01\x01a\x00\x01a\x00",
+        ] {
+            assert!(PrivateData::decode(foreign).is_err(), "{foreign:?}");
+        }
     }
 }

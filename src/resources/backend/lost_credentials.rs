@@ -14,19 +14,22 @@ use super::keys::{bare_keys, path_of};
 use super::settings::{AMBIENT, STATIC, TRIGGER, chosen, credential_source};
 use super::state::Identity;
 use crate::diagnostics::explain;
-use crate::resources::private_state::PrivateState;
+use crate::resources::private_state::{
+    CompactField, PrivateState, read_json, read_optional, write_json, write_optional,
+};
 use crate::session::Configured;
 use planton_core::names::Slug;
 use planton_core::operations::{KekSlot, OperationError};
-use planton_plugin::{AttributePath, Diagnostic, Value};
+use planton_plugin::{
+    AttributePath, Diagnostic, FieldReader, FieldWriter, InvalidPrivateData, Value,
+};
 
 /// Backend that a replacement removes, as the plan of its update found it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Replaced {
     uuid: Uuid,
     name: Slug,
     /// `credentials_wo_version` of the state.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     trigger: Option<String>,
     /// Whether its own credential is sealed.
     is_static: bool,
@@ -36,17 +39,32 @@ impl PrivateState for Replaced {
     const KEY: &'static str = "replaces";
 }
 
+impl CompactField for Replaced {
+    fn write_to(&self, to: &mut FieldWriter) {
+        self.uuid.write_to(to);
+        self.name.write_to(to);
+        write_optional(to, self.trigger.as_ref());
+        to.flag(self.is_static);
+    }
+
+    fn read_from(from: &mut FieldReader<'_>) -> Result<Self, InvalidPrivateData> {
+        Ok(Self {
+            uuid: Uuid::read_from(from)?,
+            name: Slug::read_from(from)?,
+            trigger: read_optional(from)?,
+            is_static: from.flag()?,
+        })
+    }
+}
+
 /// Configured backend and keys that have no credential.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Bare {
     /// `credentials_wo_version` of the configuration.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     trigger: Option<String>,
     /// Type of the backend, if its block has no credential.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     backend: Option<String>,
     /// Keys without a credential.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     keys: Vec<BareKey>,
 }
 
@@ -54,7 +72,6 @@ pub(super) struct Bare {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct BareKey {
     /// Its position in `escrow`; absent for the main key.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     escrow: Option<usize>,
     /// Its type.
     kind: String,
@@ -62,6 +79,22 @@ struct BareKey {
 
 impl PrivateState for Bare {
     const KEY: &'static str = "bare_credentials";
+}
+
+impl CompactField for Bare {
+    fn write_to(&self, to: &mut FieldWriter) {
+        write_optional(to, self.trigger.as_ref());
+        write_optional(to, self.backend.as_ref());
+        write_json(to, &self.keys);
+    }
+
+    fn read_from(from: &mut FieldReader<'_>) -> Result<Self, InvalidPrivateData> {
+        Ok(Self {
+            trigger: read_optional(from)?,
+            backend: read_optional(from)?,
+            keys: read_json(from)?,
+        })
+    }
 }
 
 impl Bare {

@@ -3,29 +3,42 @@
 //! Only a refresh asks the services. It keeps the result in private data, so that a plan and
 //! its repetition within the apply, which follows no refresh, decide the same.
 
-use serde::{Deserialize, Serialize};
-
 use super::keys::{ENCRYPTION, KEY_IDS, all_settings};
 use super::state::Identity;
 use crate::diagnostics::kept;
-use crate::resources::private_state::PrivateState;
+use crate::resources::private_state::{CompactField, PrivateState, read_json, write_json};
 use crate::session::Configured;
 use planton_core::operations::{KekSettings, KeyComparison};
-use planton_plugin::{Diagnostic, PrivateData, Value};
+use planton_plugin::{
+    Diagnostic, FieldReader, FieldWriter, InvalidPrivateData, PrivateData, Value,
+};
 
 /// The keys that may move, as the last apply has saved them.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct MovableKeys {
     /// Their settings. They come from the configuration: a refresh sends credentials only
     /// where these lead, whatever an unverified record contains.
     settings: Vec<KekSettings>,
     /// Whether a refresh found that one of them is another key by now.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     moved: bool,
 }
 
 impl PrivateState for MovableKeys {
-    const KEY: &'static str = "movable_keys";
+    const KEY: &'static str = "k";
+}
+
+impl CompactField for MovableKeys {
+    fn write_to(&self, to: &mut FieldWriter) {
+        write_json(to, &self.settings);
+        to.flag(self.moved);
+    }
+
+    fn read_from(from: &mut FieldReader<'_>) -> Result<Self, InvalidPrivateData> {
+        Ok(Self {
+            settings: read_json(from)?,
+            moved: from.flag()?,
+        })
+    }
 }
 
 impl MovableKeys {
@@ -83,17 +96,24 @@ mod tests {
 
     #[test]
     fn a_moved_key_is_planned_from_private_data_alone() {
-        let private = |text: &str| PrivateData::new().with(MovableKeys::KEY, text);
+        let private = |moved| {
+            let keys = MovableKeys {
+                settings: Vec::new(),
+                moved,
+            };
+            keys.write()
+        };
         for (private, is_planned) in [
             (PrivateData::new(), false),
-            (private(r#"{"settings":[]}"#), false),
-            (private(r#"{"settings":[],"moved":true}"#), true),
+            (private(false), false),
+            (private(true), true),
         ] {
             let mut planned = Value::object([(KEY_IDS, Value::list([Value::from("a:b")]))]);
             assert_eq!(decide_moved(&mut planned, &private), Ok(()));
             assert_eq!(planned.attribute(KEY_IDS).is_unknown(), is_planned);
         }
         let mut planned = Value::object([(KEY_IDS, Value::Null)]);
-        assert!(decide_moved(&mut planned, &private("{")).is_err());
+        let damaged = PrivateData::new().with(MovableKeys::KEY, "{");
+        assert!(decide_moved(&mut planned, &damaged).is_err());
     }
 }

@@ -1,21 +1,30 @@
 //! The state of `planton_default_backend`.
 
-use serde::{Deserialize, Serialize};
-
 use crate::diagnostics::invalid_slug;
-use crate::resources::private_state::{Anchor, PrivateState};
+use crate::resources::private_state::{Anchor, CompactField, PrivateState};
 use crate::session::Configured;
 use planton_core::names::Slug;
 use planton_core::operations::KnownDefault;
-use planton_plugin::{Diagnostic, Value};
+use planton_plugin::{Diagnostic, FieldReader, FieldWriter, InvalidPrivateData, Value};
 
 /// Generation and backend of this resource's last write. The provider rejects an older record.
 /// A refresh does not update this, since it verifies no MAC.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Written(pub(super) u64, pub(super) Slug);
 
 impl PrivateState for Written {
-    const KEY: &'static str = "written";
+    const KEY: &'static str = "w";
+}
+
+impl CompactField for Written {
+    fn write_to(&self, to: &mut FieldWriter) {
+        to.number(self.0);
+        self.1.write_to(to);
+    }
+
+    fn read_from(from: &mut FieldReader<'_>) -> Result<Self, InvalidPrivateData> {
+        Ok(Self(from.number()?, Slug::read_from(from)?))
+    }
 }
 
 impl Written {
@@ -66,13 +75,13 @@ mod tests {
     fn the_last_write_round_trips_and_damage_is_an_error() {
         let written = Written(7, Slug::parse("two").expect("a slug"));
         let data = written.beside(Anchor::default().write());
-        assert_eq!(data.text(Written::KEY), Some(r#"[7,"two"]"#));
+        assert_eq!(data.bytes(Written::KEY), Some(b"\0\x07\x03two".as_slice()));
         assert_eq!(Written::stored(&data), Ok(Some(written)));
         assert_eq!(Anchor::read(&data), Ok(Anchor::default()));
         assert_eq!(Written::stored(&PrivateData::new()), Ok(None));
-        for damaged in ["", "7", r#"[7,"Not A Slug"]"#] {
+        for damaged in [&b""[..], b"\0\x07", b"\0\x07\x03two.", b"\0\x07\x03Two"] {
             let data = PrivateData::new().with(Written::KEY, damaged);
-            assert!(Written::stored(&data).is_err(), "{damaged}");
+            assert!(Written::stored(&data).is_err(), "{damaged:?}");
         }
     }
 }

@@ -8,20 +8,21 @@
 //! receives the private data that the plan of that creation returned:
 //! <https://github.com/hashicorp/terraform/blob/v1.11.4/internal/terraform/node_resource_abstract_instance.go>
 
-use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::plan::{DECIDED_BY_A_NEW_VERSION, certain_kind};
 use super::settings::Settings;
 use super::state::Private;
 use crate::diagnostics::deletion_protected;
-use crate::resources::private_state::PrivateState;
+use crate::resources::private_state::{CompactField, PrivateState, read_optional, write_optional};
 use planton_core::operations::{Replaces, Stamp};
-use planton_plugin::{AttributePath, Diagnostic, PlanResponse, PrivateData, Value};
+use planton_plugin::{
+    AttributePath, Diagnostic, FieldReader, FieldWriter, InvalidPrivateData, PlanResponse,
+    PrivateData, Value,
+};
 
 /// Starting point of a plan.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Mark {
     /// No secret, as far as the plan knows.
     Creation,
@@ -30,10 +31,9 @@ pub(super) enum Mark {
 }
 
 /// Existing secret, as a plan found it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Existing {
     /// UUID and stamp for its successor; absent if this state does not own it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     owned: Option<(Uuid, Stamp)>,
     /// Name, with its environment.
     name: String,
@@ -45,6 +45,42 @@ pub(super) struct Existing {
 
 impl PrivateState for Mark {
     const KEY: &'static str = "plan";
+}
+
+impl CompactField for Mark {
+    fn write_to(&self, to: &mut FieldWriter) {
+        let existing = match self {
+            Self::Creation => None,
+            Self::Existing(existing) => Some(existing),
+        };
+        write_optional(to, existing);
+    }
+
+    fn read_from(from: &mut FieldReader<'_>) -> Result<Self, InvalidPrivateData> {
+        let existing = read_optional(from)?;
+        Ok(existing.map_or(Self::Creation, Self::Existing))
+    }
+}
+
+impl CompactField for Existing {
+    fn write_to(&self, to: &mut FieldWriter) {
+        to.optional(self.owned, |to, (uuid, stamp)| {
+            uuid.write_to(to);
+            stamp.write_to(to);
+        });
+        to.text(&self.name);
+        to.flag(self.is_protected);
+        to.flag(self.is_retained);
+    }
+
+    fn read_from(from: &mut FieldReader<'_>) -> Result<Self, InvalidPrivateData> {
+        Ok(Self {
+            owned: from.optional(|from| Ok((Uuid::read_from(from)?, Stamp::read_from(from)?)))?,
+            name: String::read_from(from)?,
+            is_protected: from.flag()?,
+            is_retained: from.flag()?,
+        })
+    }
 }
 
 impl Mark {

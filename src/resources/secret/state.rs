@@ -1,49 +1,72 @@
 //! State and private data of `planton_secret`.
 
 use std::collections::BTreeMap;
-use std::ops::Not;
 
-use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::resources::private_state::{Anchor, PrivateState};
+use crate::resources::private_state::{
+    Anchor, CompactField, PrivateState, read_json, read_optional, write_json, write_optional,
+};
 use crate::session::Configured;
 use planton_core::names::{SecretName, Slug};
 use planton_core::operations::{
     CopyFrom, CurrentVersion, GenerateSpec, OnDestroy, Owner, SeenBackend,
 };
-use planton_core::operations::{RefreshSecret, SecretView, SeenSecret};
-use planton_plugin::{Diagnostic, Value};
+use planton_core::operations::{RefreshSecret, SecretView, SeenDigest, SeenSecret};
+use planton_plugin::{Diagnostic, FieldReader, FieldWriter, InvalidPrivateData, Value};
 
 /// Private data: identifiers and digests, never a secret.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Private {
     /// Ties the state to its catalog and record.
-    #[serde(flatten)]
     pub(super) anchor: Anchor,
     /// Number and payload digest of the last version that was seen.
-    #[serde(default)]
-    pub(super) seen: Option<(u64, String)>,
+    pub(super) seen: Option<(u64, SeenDigest)>,
     /// Last seen place of its backend; absent for the built-in one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) backend: Option<SeenBackend>,
     /// Whether another secret has taken over the name, even if that one is gone by now.
-    #[serde(default, skip_serializing_if = "Not::not")]
     pub(super) displaced: bool,
     /// UUID and owner of the secret that has the name now.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) displaced_by: Option<(Uuid, Owner)>,
     /// From plan to update: the value was unknown, so the apply compares it.
-    #[serde(default, skip_serializing_if = "Not::not")]
     pub(super) compare: bool,
     /// From plan to update: the plan saw a write-only value, or one that may become set. A
     /// value under `ignore_changes` does not count.
-    #[serde(default, skip_serializing_if = "Not::not")]
     pub(super) given: bool,
 }
 
 impl PrivateState for Private {
-    const KEY: &'static str = "secret";
+    const KEY: &'static str = "s";
+}
+
+impl CompactField for Private {
+    fn write_to(&self, to: &mut FieldWriter) {
+        self.anchor.write_to(to);
+        to.optional(self.seen, |to, (number, payload)| {
+            to.number(number);
+            payload.write_to(to);
+        });
+        write_optional(to, self.backend.as_ref());
+        to.flag(self.displaced);
+        to.optional(self.displaced_by.as_ref(), |to, (uuid, owner)| {
+            uuid.write_to(to);
+            write_json(to, owner);
+        });
+        to.flag(self.compare);
+        to.flag(self.given);
+    }
+
+    fn read_from(from: &mut FieldReader<'_>) -> Result<Self, InvalidPrivateData> {
+        Ok(Self {
+            anchor: Anchor::read_from(from)?,
+            seen: from.optional(|from| Ok((from.number()?, SeenDigest::read_from(from)?)))?,
+            backend: read_optional(from)?,
+            displaced: from.flag()?,
+            displaced_by: from.optional(|from| Ok((Uuid::read_from(from)?, read_json(from)?)))?,
+            compare: from.flag()?,
+            given: from.flag()?,
+        })
+    }
 }
 
 impl Private {
@@ -56,10 +79,7 @@ impl Private {
                 stamp: Some(view.owner.stamp),
                 ..Anchor::default()
             },
-            seen: view
-                .version
-                .as_ref()
-                .map(|v| (v.number, v.payload_sha256.clone())),
+            seen: view.version.as_ref().map(|v| (v.number, v.payload)),
             backend: view.backend_seen.clone(),
             displaced: view.is_displaced,
             displaced_by: view.displaced_by.clone(),
@@ -116,8 +136,8 @@ impl Private {
         let seen = Self::of(view);
         let known = Anchor {
             stamp: self.anchor.stamp,
-            mac_key: self.anchor.mac_key.clone(),
-            keys: self.anchor.keys.clone(),
+            mac_key: self.anchor.mac_key,
+            keys: self.anchor.keys,
             ..seen.anchor
         };
         Self {
@@ -172,7 +192,7 @@ impl Identity {
     pub(super) fn refresh(&self, private: &Private) -> RefreshSecret {
         let seen = (private.anchor.generation > 0).then(|| SeenSecret {
             generation: private.anchor.generation,
-            version: private.seen.clone(),
+            version: private.seen,
         });
         RefreshSecret {
             name: self.name.clone(),
@@ -307,23 +327,77 @@ pub(super) fn strings(all: &BTreeMap<String, String>) -> Value {
 
 #[cfg(test)]
 mod tests {
+    use jiff::Timestamp;
+
     use super::*;
+    use crate::resources::private_state::tests::whole;
+    use planton_core::operations::Origin;
     use planton_plugin::PrivateData;
+
+    fn private() -> Private {
+        Private {
+            anchor: Anchor {
+                organization: None,
+                keys: None,
+                deleting: false,
+                finding: None,
+                ..whole()
+            },
+            seen: Some((1, SeenDigest::of("payload"))),
+            ..Private::default()
+        }
+    }
 
     #[test]
     fn private_data_round_trips_and_damage_is_an_error() {
         assert_eq!(Private::read(&PrivateData::new()), Ok(Private::default()));
-        let private = Private {
-            anchor: Anchor {
-                generation: 7,
-                mac_key: Some("00".to_owned()),
-                ..Anchor::default()
-            },
-            ..Private::default()
+        let stamp = whole().stamp.expect("a stamp");
+        let origin = Origin {
+            at: Timestamp::UNIX_EPOCH,
+            host: Some("ci-7".to_owned()),
+            folder: None,
+            workspace: None,
+            label: None,
         };
-        assert_eq!(Private::read(&private.write()), Ok(private));
-        for damaged in [r#"{"catalog":1}"#, "", "{"] {
-            assert!(Private::read(&PrivateData::new().with(Private::KEY, damaged)).is_err());
+        let displacer = Owner {
+            stamp,
+            origin,
+            adopted_from: None,
+        };
+        let all = Private {
+            anchor: whole(),
+            backend: Some(SeenBackend {
+                name: Slug::parse("vault").expect("a slug"),
+                uuid: Uuid::from_u128(4),
+                generation: 2,
+                digest: SeenDigest::of("settings"),
+                keys_digest: Some(SeenDigest::of("keys")),
+                is_static: true,
+            }),
+            displaced: true,
+            displaced_by: Some((Uuid::from_u128(5), displacer)),
+            compare: true,
+            given: true,
+            ..private()
+        };
+        for private in [all, private(), Private::default()] {
+            let data = private.write();
+            assert_eq!(Private::read(&data), Ok(private));
+            let bytes = data.bytes(Private::KEY).expect("private data");
+            let longer = [bytes, &[0]].concat();
+            for damaged in (0..bytes.len())
+                .map(|end| &bytes[..end])
+                .chain([&longer[..]])
+            {
+                let data = PrivateData::new().with(Private::KEY, damaged);
+                assert!(Private::read(&data).is_err(), "{damaged:?}");
+            }
         }
+    }
+
+    /// Terraform writes the private data of every secret, in base64, after every resource.
+    #[test]
+    fn private_data_of_a_secret_takes_74_bytes() {
+        assert_eq!(private().write().encode().len(), 74);
     }
 }

@@ -18,6 +18,12 @@ impl RunId {
     pub fn new(uuid: Uuid) -> Self {
         Self(uuid)
     }
+
+    /// Returns the uuid.
+    #[must_use]
+    pub fn uuid(self) -> Uuid {
+        self.0
+    }
 }
 
 impl fmt::Display for RunId {

@@ -303,17 +303,19 @@ impl VersionRecord {
 
     /// Returns whether this is the version `before`, perhaps rewrapped or resealed since.
     pub(crate) fn is_renewal_of(&self, before: &Self) -> bool {
-        self.number == before.number && self.has_been(&before.payload_sha256)
+        self.number == before.number
+            && self.has_been(|payload_sha256| payload_sha256 == before.payload_sha256)
     }
 
-    /// Returns whether the version has the payload of this digest, or had it before a reseal.
-    pub(crate) fn has_been(&self, payload_sha256: &str) -> bool {
+    /// Returns whether the version has the payload that `is_same` finds by its digest, or had it
+    /// before a reseal.
+    pub(crate) fn has_been(&self, is_same: impl Fn(&str) -> bool) -> bool {
         let former = self
             .resealed
             .as_ref()
             .map(|resealed| &resealed.former_payloads);
         let mut payloads = former.into_iter().flatten();
-        self.payload_sha256 == payload_sha256 || payloads.any(|former| former == payload_sha256)
+        is_same(&self.payload_sha256) || payloads.any(|former| is_same(former))
     }
 
     /// Returns the time at which the present data key sealed the version.

@@ -78,6 +78,18 @@ impl OrganizationFingerprint {
         let first = commitment.first_chunk();
         Self(*first.expect("32 bytes have a first chunk of 16"))
     }
+
+    /// Returns the fingerprint that [`to_bytes`](Self::to_bytes) returned.
+    #[must_use]
+    pub fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(bytes)
+    }
+
+    /// Returns the bytes for a state to keep.
+    #[must_use]
+    pub fn to_bytes(self) -> [u8; 16] {
+        self.0
+    }
 }
 
 impl FromStr for OrganizationFingerprint {

@@ -32,6 +32,7 @@ mod rewrap;
 mod rollback_guard;
 mod run;
 mod sealing;
+mod seen_digest;
 mod secrets;
 mod stored_envelope;
 mod verify;
@@ -66,6 +67,7 @@ pub use ownership::ExistingRecord;
 pub use planton_envelope::{SecretKind, SecretValue};
 pub use rewrap::{FailedRewrap, FormerKeys, KeptEnvelope, RewrapProgress};
 pub use rollback_guard::{SeenBackend, SeenKeys};
+pub use seen_digest::SeenDigest;
 pub use run::{Resume, ResumeRefused, Run};
 pub use secrets::{
     CreateSecret, CurrentVersion, DeleteSecret, DeletedSecret, ForgettableSecret, InvalidGenerate,

@@ -4,9 +4,9 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::SeenDigest;
 use crate::catalog::{BackendRecord, OrganizationRecord};
 use crate::names::Slug;
 
@@ -14,7 +14,7 @@ use crate::names::Slug;
 const FIRST_USE: u64 = 2;
 
 /// A backend's record as the caller saw it, for the caller to keep.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SeenBackend {
     /// Its name.
     pub name: Slug,
@@ -22,11 +22,10 @@ pub struct SeenBackend {
     pub uuid: Uuid,
     /// The generation of its document, which a later backend of this name continues.
     pub generation: u64,
-    /// The digest of its settings, in hexadecimal.
-    pub digest: String,
-    /// The digest of its KEKs, in hexadecimal; absent for the organization's key alone.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub keys_digest: Option<String>,
+    /// The digest of its settings.
+    pub digest: SeenDigest,
+    /// The digest of its KEKs; absent for the organization's key alone.
+    pub keys_digest: Option<SeenDigest>,
     /// Whether its record contained a sealed credential.
     pub is_static: bool,
 }
@@ -37,8 +36,8 @@ impl SeenBackend {
             name: record.name.clone(),
             uuid: record.uuid,
             generation,
-            digest: hex::encode(record.settings.digest()),
-            keys_digest: record.keys.digest(),
+            digest: SeenDigest::of(&hex::encode(record.settings.digest())),
+            keys_digest: record.keys.digest().as_deref().map(SeenDigest::of),
             is_static: record.credential.is_some(),
         }
     }
@@ -53,20 +52,19 @@ impl SeenBackend {
 }
 
 /// The escrow keys in an organization's record as the caller saw them, for the caller to keep.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SeenKeys {
     /// The generation of the record.
     pub generation: u64,
     /// The digest of the escrow keys; absent if there are none.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub digest: Option<String>,
+    pub digest: Option<SeenDigest>,
 }
 
 impl SeenKeys {
     pub(crate) fn of(record: &OrganizationRecord) -> Self {
         Self {
             generation: record.generation,
-            digest: record.escrow_digest(),
+            digest: record.escrow_digest().as_deref().map(SeenDigest::of),
         }
     }
 
@@ -159,7 +157,7 @@ impl RollbackGuard {
     /// Returns the newest keys of the organization that were seen.
     pub(crate) fn last_keys(&self) -> Option<SeenKeys> {
         let keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
-        keys.clone()
+        *keys
     }
 
     /// Returns the remembered generation if `found` is not newer and names other keys.

@@ -55,8 +55,8 @@ pub(super) async fn decide_write(
             };
             let organization = &session.organization;
             private.anchor.expect_catalog(session).await?;
-            if let Some(mac_key) = &private.anchor.mac_key {
-                let expected = organization.keys().expect_commitment(mac_key).await;
+            if let Some(mac_key) = private.anchor.mac_key {
+                let expected = organization.keys().expect_fingerprint(mac_key).await;
                 expected.map_err(|error| compare_failed(&error))?;
             }
             private.remember_backend(session);

@@ -7,9 +7,10 @@ use super::*;
 use crate::resources::private_state::Anchor;
 use crate::resources::private_state::tests::session;
 use crate::resources::secret::schema::schema;
+use planton_core::kek::OrganizationFingerprint;
 use planton_core::operations::{
     BackendArguments, BackendOnDestroy, DeclaredKeys, Interrupt, RegisterBackend, SeenBackend,
-    StoreCredential, StoreSettings,
+    SeenDigest, StoreCredential, StoreSettings,
 };
 use planton_plugin::{PlanDestroyRequest, PrivateData};
 
@@ -156,7 +157,7 @@ async fn a_plan_remembers_no_backend_of_another_catalog_or_mac_key() {
         name: vault.clone(),
         uuid: Uuid::from_u128(7),
         generation: 99,
-        digest: "00".to_owned(),
+        digest: SeenDigest::of("place"),
         keys_digest: None,
         is_static: false,
     };
@@ -165,7 +166,7 @@ async fn a_plan_remembers_no_backend_of_another_catalog_or_mac_key() {
         ..Anchor::default()
     };
     let other_key = Anchor {
-        mac_key: Some("00".repeat(32)),
+        mac_key: Some(OrganizationFingerprint::from_bytes([0; 16])),
         ..Anchor::default()
     };
     let bare = secret().with("value_wo_version", Value::Null);

@@ -20,7 +20,6 @@ use super::scene::{DB, Scene, name};
 pub async fn a_mac_key_that_an_encrypting_role_wraps_is_not_the_organizations(target: &Target) {
     let scene = Scene::new(target).await;
     let process = scene.process();
-    let commitment = process.keys().commitment().await.unwrap();
     let fingerprint = process.keys().fingerprint().await.unwrap();
     let payloads = scene.objects.payloads();
     let (main, mac_kek) = (scene.main.id(), target.platform.1.id());
@@ -43,7 +42,7 @@ pub async fn a_mac_key_that_an_encrypting_role_wraps_is_not_the_organizations(ta
             // One key file wraps both. Its holder replaces the MAC key, and what the client
             // remembers or pins tells.
             let process = scene.process();
-            let expected = process.keys().expect_commitment(&commitment).await;
+            let expected = process.keys().expect_fingerprint(fingerprint).await;
             let replaced = matches!(expected, Err(OperationError::MacKeyReplaced));
             assert!(replaced, "{expected:?}");
             let pinned = scene.process().with_pins(KekPins {

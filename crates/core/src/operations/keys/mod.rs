@@ -44,7 +44,7 @@ impl Organization {
 }
 
 impl<'a> Keys<'a> {
-    /// Checks that the MAC key has the commitment that the caller remembers.
+    /// Checks that the MAC key has the fingerprint that the caller remembers.
     ///
     /// # Errors
     ///
@@ -53,31 +53,25 @@ impl<'a> Keys<'a> {
     /// # Security
     ///
     /// A client that may encrypt under the KEK and write the catalog can replace the MAC
-    /// key and then forge every record. The remembered commitment detects this.
+    /// key and then forge every record. The remembered fingerprint detects this.
     //= docs/format.md#18-commitment-of-a-mac-key
-    //# A reader that remembers a commitment MUST refuse a catalog whose MAC key has another
-    //# one.
-    pub async fn expect_commitment(self, expected: &str) -> Result<(), OperationError> {
-        if self.commitment().await? == expected {
+    //# A reader that remembers a commitment, or its first 16 bytes, MUST refuse a catalog whose
+    //# MAC key has another one.
+    pub async fn expect_fingerprint(
+        self,
+        expected: OrganizationFingerprint,
+    ) -> Result<(), OperationError> {
+        if self.fingerprint().await? == expected {
             return Ok(());
         }
         Err(OperationError::MacKeyReplaced)
     }
 
-    /// Returns the MAC key's commitment, in hexadecimal.
+    /// Returns the fingerprint of the organization, to be pinned, and for a state to keep.
     ///
     /// # Errors
     ///
     /// `OrganizationMissing`; failures of catalog and KEK.
-    pub async fn commitment(self) -> Result<String, OperationError> {
-        Ok(hex::encode(self.mac_key().await?.commitment()))
-    }
-
-    /// Returns the fingerprint of the organization, to be pinned.
-    ///
-    /// # Errors
-    ///
-    /// As [`commitment`](Self::commitment).
     pub async fn fingerprint(self) -> Result<OrganizationFingerprint, OperationError> {
         let mac_key = self.mac_key().await?;
         Ok(OrganizationFingerprint::of_commitment(

@@ -9,7 +9,7 @@ use crate::catalog::{
 use crate::kek::{KekError, KekErrorKind};
 use crate::names::{SecretName, Slug};
 use crate::operations::backends::Trust;
-use crate::operations::{OperationError, SecretView};
+use crate::operations::{OperationError, SecretView, SeenDigest};
 use crate::store::{Absence, DescribeOptions, StoreErrorKind, VersionStatus};
 
 /// The secret to refresh, as the caller's state has it.
@@ -31,7 +31,7 @@ pub struct SeenSecret {
     /// The record's generation.
     pub generation: u64,
     /// Number and payload digest of the current version.
-    pub version: Option<(u64, String)>,
+    pub version: Option<(u64, SeenDigest)>,
 }
 
 /// Result of a refresh.
@@ -235,5 +235,6 @@ fn is_rolled_back(loaded: Option<&Loaded<SecretDocument>>, request: &RefreshSecr
     };
     let mut versions = secret.versions.iter();
     let known = versions.find(|version| version.number == *number);
-    known.is_some_and(|version| !version.has_been(digest)) || secret.next_number() <= *number
+    let is_seen = |payload: &str| SeenDigest::of(payload) == *digest;
+    known.is_some_and(|version| !version.has_been(is_seen)) || secret.next_number() <= *number
 }

@@ -9,7 +9,7 @@ use crate::catalog::{
 };
 use crate::names::{SecretName, Slug};
 use crate::operations::held_document::HeldSecret;
-use crate::operations::{Backend, OperationError, SeenBackend};
+use crate::operations::{Backend, OperationError, SeenBackend, SeenDigest};
 use planton_envelope::SecretKind;
 
 /// A secret without its value.
@@ -66,8 +66,8 @@ pub struct VersionView {
     pub backend_version_id: String,
     /// The KEK that wraps its key.
     pub kek_id: String,
-    /// SHA-256 of the envelope's payload part, in hexadecimal.
-    pub payload_sha256: String,
+    /// Digest of the envelope's payload part, for the caller to keep.
+    pub payload: SeenDigest,
 }
 
 impl SecretView {
@@ -132,7 +132,7 @@ impl VersionView {
                 .first()
                 .map(|kek| kek.id.clone())
                 .unwrap_or_default(),
-            payload_sha256: version.payload_sha256.clone(),
+            payload: SeenDigest::of(&version.payload_sha256),
         }
     }
 }

@@ -176,7 +176,7 @@ async fn refreshing_costs_two_requests_and_never_a_key() {
         backend: None,
         seen: Some(SeenSecret {
             generation: view.generation,
-            version: Some((version.number, version.payload_sha256)),
+            version: Some((version.number, version.payload)),
         }),
     };
     let (refreshed, counts) = cost(&world, process.secrets().refresh(&request)).await;

@@ -6,7 +6,9 @@ use super::*;
 use crate::catalog::{
     CatalogErrorKind, CatalogVerb, OrganizationRecord, OrganizationState, RecordKey,
 };
-use crate::kek::{KekErrorKind, KekPins, KeyEncryptionKey, WrapNames, pin_of};
+use crate::kek::{
+    KekErrorKind, KekPins, KeyEncryptionKey, OrganizationFingerprint, WrapNames, pin_of,
+};
 use crate::operations::DeclaredKek;
 use crate::operations::tests::backends::keys::{declared_with, keys};
 use crate::operations::tests::backends::{create, slug};
@@ -45,8 +47,8 @@ fn mac_wraps(record: &OrganizationRecord) -> Vec<(KekId, WrappedKey)> {
     wraps.collect()
 }
 
-/// Returns the commitment of the MAC key, unwrapped with the escrow key `named` alone.
-async fn commitment_through(world: &World, named: &str) -> String {
+/// Returns the fingerprint of the MAC key, unwrapped with the escrow key `named` alone.
+async fn fingerprint_through(world: &World, named: &str) -> OrganizationFingerprint {
     let record = record(world).await;
     let kek = world.kek_connector.key(named);
     let names = WrapNames::mac_key(&record.organization);
@@ -54,7 +56,7 @@ async fn commitment_through(world: &World, named: &str) -> String {
     let wraps = mac_wraps(&record);
     let (_, wrapped) = wraps.iter().find(|(id, _)| id == kek.id()).unwrap();
     let key = kek.unwrap(wrapped, names.bound(binding)).await.unwrap();
-    hex::encode(MacKey::from_data_key(key).commitment())
+    OrganizationFingerprint::of_commitment(&MacKey::from_data_key(key).commitment())
 }
 
 /// Starts a process that pins the organization and these escrow keys.
@@ -105,9 +107,9 @@ async fn an_organization_begins_with_escrow_keys_in_one_commit() {
         .map(|w| w.0)
         .collect();
     assert_eq!(wraps, ids);
-    let commitment = process.keys().commitment().await.unwrap();
+    let fingerprint = process.keys().fingerprint().await.unwrap();
     for named in ["safe", "vault"] {
-        assert_eq!(commitment_through(&world, named).await, commitment);
+        assert_eq!(fingerprint_through(&world, named).await, fingerprint);
     }
     created(&world, "db", "hunter2").await;
     assert_eq!(wrapped_by(&world, "db").await, ids);
@@ -145,8 +147,8 @@ async fn an_initialization_converges_after_each_failure() {
                 assert_eq!(first.is_ok(), kind == Conflict, "{first:?}");
                 let second = world.process();
                 let second = second.keys().initialize(&declared, &interrupt).await;
-                let commitment = world.process().keys().commitment().await.unwrap();
-                assert_eq!(commitment_through(&world, "safe").await, commitment);
+                let fingerprint = world.process().keys().fingerprint().await.unwrap();
+                assert_eq!(fingerprint_through(&world, "safe").await, fingerprint);
                 assert_eq!(second.unwrap().status.escrow.len(), 1);
                 failures += 1;
             }
@@ -176,12 +178,12 @@ async fn an_added_key_opens_the_mac_key_and_new_secrets_and_a_rewrap_brings_the_
     created(&world, "old", "hunter2").await;
     let interrupt = Interrupt::default();
     let process = pinned(&world, &["safe"]).await;
-    let commitment = process.keys().commitment().await.unwrap();
+    let fingerprint = process.keys().fingerprint().await.unwrap();
     let main = world.kek.id().clone();
     let changed = process.keys().add_escrow(safe(), &interrupt).await.unwrap();
     assert!(changed.is_changed);
     assert_eq!(changed.key.kek, id(&world, "safe"));
-    assert_eq!(commitment_through(&world, "safe").await, commitment);
+    assert_eq!(fingerprint_through(&world, "safe").await, fingerprint);
     // The main key's wrap is untouched: an add needs no more than to wrap for the new key.
     created(&world, "new", "hunter2").await;
     let both = [main.clone(), id(&world, "safe")];
@@ -277,8 +279,8 @@ async fn a_change_of_escrow_converges_after_each_failure() {
             assert_eq!(world.value("db").await.unwrap(), "hunter2");
             let process = pinned(&world, &["safe"]).await;
             process.keys().add_escrow(safe(), &interrupt).await.unwrap();
-            let commitment = process.keys().commitment().await.unwrap();
-            assert_eq!(commitment_through(&world, "safe").await, commitment);
+            let fingerprint = process.keys().fingerprint().await.unwrap();
+            assert_eq!(fingerprint_through(&world, "safe").await, fingerprint);
             assert_eq!(mac_wraps(&record(&world).await).len(), 2);
 
             let process = pinned(&world, &["safe"]).await;
@@ -315,9 +317,9 @@ async fn keys_that_two_processes_add_at_once_are_both_kept() {
     let changed = process.keys().add_escrow(safe(), &interrupt).await.unwrap();
     let ids: Vec<_> = changed.escrow.into_iter().map(|key| key.kek).collect();
     assert_eq!(ids, [id(&world, "vault"), id(&world, "safe")]);
-    let commitment = world.process().keys().commitment().await.unwrap();
+    let fingerprint = world.process().keys().fingerprint().await.unwrap();
     for named in ["safe", "vault"] {
-        assert_eq!(commitment_through(&world, named).await, commitment);
+        assert_eq!(fingerprint_through(&world, named).await, fingerprint);
     }
 }
 
@@ -342,7 +344,7 @@ async fn a_record_that_was_altered_gets_no_further_key() {
     let world = World::new();
     created(&world, "db", "hunter2").await;
     let process = pinned(&world, &["safe"]).await;
-    process.keys().commitment().await.unwrap();
+    process.keys().fingerprint().await.unwrap();
     let other = Uuid::new_v4().to_string();
     let backend = record(&world).await.platform_backend.to_string();
     world
@@ -367,7 +369,7 @@ async fn a_rewrap_of_records_moves_the_mac_key_and_credentials_once() {
     declared_with(&process, declared).await;
     create(&process, "db", Some("vault")).await.unwrap();
     let interrupt = Interrupt::default();
-    let commitment = process.keys().commitment().await.unwrap();
+    let fingerprint = process.keys().fingerprint().await.unwrap();
     let before = record(&world).await;
 
     let first = pinned(&world, &[])
@@ -398,8 +400,8 @@ async fn a_rewrap_of_records_moves_the_mac_key_and_credentials_once() {
     assert_eq!(third.current, second.credentials);
     assert_ne!(mac_wraps(&record(&world).await), mac_wraps(&before));
     assert_eq!(
-        world.process().keys().commitment().await.unwrap(),
-        commitment
+        world.process().keys().fingerprint().await.unwrap(),
+        fingerprint
     );
     assert_eq!(world.value("db").await.unwrap(), "hunter2");
 }

@@ -173,7 +173,7 @@ async fn a_record_of_the_same_generation_with_another_key_is_rejected() {
             .await
             .unwrap();
         let process = world.process();
-        process.keys().commitment().await.unwrap();
+        process.keys().fingerprint().await.unwrap();
         process.keys().seen().await.unwrap()
     };
     let (one, other) = (add("safe").await, add("vault").await);

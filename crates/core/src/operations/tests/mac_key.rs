@@ -51,28 +51,29 @@ async fn forge(world: &World, view: &SecretView) {
 
 //= docs/format.md#18-commitment-of-a-mac-key
 //= type=test
-//# A reader that remembers a commitment MUST refuse a catalog whose MAC key has another one.
+//# A reader that remembers a commitment, or its first 16 bytes, MUST refuse a catalog whose MAC
+//# key has another one.
 #[tokio::test]
 async fn a_mac_key_that_was_replaced_is_not_the_one_seen_before() {
     let world = World::new();
     let view = created(&world, "db", "x").await;
-    let before = world.process().keys().commitment().await.unwrap();
+    let before = world.process().keys().fingerprint().await.unwrap();
     assert!(
         world
             .process()
             .keys()
-            .expect_commitment(&before)
+            .expect_fingerprint(before)
             .await
             .is_ok()
     );
 
     forge(&world, &view).await;
 
-    // The forged catalog is consistent in itself. Only the remembered commitment differs.
+    // The forged catalog is consistent in itself. Only the remembered fingerprint differs.
     let process = world.process();
     let found = process.secrets().find(&view.name).await.unwrap();
     assert_eq!(found.metadata.description.as_deref(), Some("forged"));
-    let expected = process.keys().expect_commitment(&before).await;
+    let expected = process.keys().expect_fingerprint(before).await;
     assert!(
         matches!(expected, Err(OperationError::MacKeyReplaced)),
         "{expected:?}"

@@ -71,7 +71,7 @@ fn seen(view: &SecretView) -> RefreshSecret {
         backend: Some(view.backend.clone()),
         seen: Some(SeenSecret {
             generation: view.generation,
-            version: version.map(|version| (version.number, version.payload_sha256.clone())),
+            version: version.map(|version| (version.number, version.payload)),
         }),
     }
 }

@@ -8,7 +8,9 @@ use crate::catalog::{
     Catalog, CatalogErrorKind, CatalogVerb, OrganizationRecord, OrganizationState, RecordKey,
     WrappedMacKey,
 };
-use crate::kek::{KekErrorKind, KekPins, KeyEncryptionKey, WrapNames, pin_of};
+use crate::kek::{
+    KekErrorKind, KekPins, KeyEncryptionKey, OrganizationFingerprint, WrapNames, pin_of,
+};
 use crate::operations::tests::backends::keys::{declared_with, keys};
 use crate::operations::tests::backends::{change, create, slug};
 use crate::operations::{FailedRewrap, RewrapProgress, RewrappedRecords, UpdateBackend};
@@ -20,7 +22,7 @@ struct Loss {
     world: World,
     pins: KekPins,
     payloads: Vec<[u8; 32]>,
-    commitment: String,
+    fingerprint: OrganizationFingerprint,
 }
 
 impl Loss {
@@ -53,7 +55,7 @@ impl Loss {
                 allowed_key_ids: Some(allowed.into_iter().chain(others).collect()),
             },
             payloads: payloads(&world).await,
-            commitment: process.keys().commitment().await.unwrap(),
+            fingerprint: process.keys().fingerprint().await.unwrap(),
             world,
         };
         loss.world.kek.lose();
@@ -91,8 +93,8 @@ impl Loss {
         assert_eq!(world.value("db").await.unwrap(), "hunter2");
         assert_eq!(world.value("there").await.unwrap(), "hunter2");
         let process = world.process();
-        let commitment = process.keys().commitment().await.unwrap();
-        assert_eq!(commitment, self.commitment);
+        let fingerprint = process.keys().fingerprint().await.unwrap();
+        assert_eq!(fingerprint, self.fingerprint);
         assert_eq!(payloads(world).await, self.payloads);
         created(world, "later", "x").await;
     }

@@ -112,11 +112,12 @@ fn failure(mut diagnostics: Diagnostics) -> Diagnostics {
 fn private_data(blob: &[u8]) -> Result<PrivateData, Diagnostics> {
     PrivateData::decode(blob).map_err(|error| {
         Diagnostic::error(
-            "Unreadable Private Data",
+            "Resource State Not Readable",
             format!(
-                "What was stored beside the state is {error}. It may come from another provider \
-                 of the same name, or the state was edited by hand. Remove the resource from the \
-                 state and import it again."
+                "The private data of this resource is damaged, or was written by a later release \
+                 or by another provider of the same name.\n\nUpgrade the provider. If that does \
+                 not help, restore the state from a backup, or remove the resource from it \
+                 (terraform state rm) and import it again.\n\nOriginal error: {error}"
             ),
         )
         .into()
