@@ -52,6 +52,7 @@ pub(super) fn catalog(error: &CatalogError) -> Diagnostic {
              whether the object that it named is still needed",
             "Restore the record from a backup.",
         ),
+        K::Moved => return super::organization::elsewhere(error),
         K::Altered => (
             "Catalog Record Altered",
             "The record's authentication code is invalid: the record was changed without the \

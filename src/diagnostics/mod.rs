@@ -2,6 +2,7 @@
 //! the original error.
 
 mod backend;
+mod backup;
 mod by_kind;
 mod configuration;
 mod default_backend;
@@ -124,6 +125,9 @@ fn explained(error: &OperationError) -> (Diagnostic, About<'_>) {
         E::NoEscrowIdentity { escrow } => (keys::no_escrow_identity(escrow), About::Nothing),
         E::OrganizationMissing { organization } => {
             (organization::missing(organization), About::Selector)
+        }
+        E::MigrationTargetTaken { organization } => {
+            (organization::target_taken(organization), About::Nothing)
         }
         E::OrganizationRecordMissing { organization } => {
             (organization::record_missing(organization), About::Nothing)
@@ -249,6 +253,22 @@ fn explained(error: &OperationError) -> (Diagnostic, About<'_>) {
         } => (backend::rolled_back(backend, *seen, *found), About::Nothing),
         E::ProbeFailed { step, error } => (backend::probe_failed(step, error), setting(error)),
         E::CredentialRefused { kind } => (backend::credential_refused(kind), About::Nothing),
+        E::Backup(error) => (backup::unusable(error), About::Nothing),
+        E::ClockOutOfRange { now } => (organization::clock_out_of_range(*now), About::Nothing),
+        E::RestoreUnfinished {
+            organization,
+            backup_of,
+        } => (
+            organization::restore_unfinished(organization, *backup_of),
+            About::Nothing,
+        ),
+        E::RestoreNotAccepted {
+            organization,
+            backup_of,
+        } => (
+            organization::restore_not_accepted(organization, *backup_of),
+            About::Nothing,
+        ),
         E::OrganizationRolledBack {
             organization,
             seen,

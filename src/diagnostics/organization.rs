@@ -1,7 +1,11 @@
 //! Diagnostics of an organization and its platform.
 
+use jiff::Timestamp;
+use std::error::Error as _;
+
 use uuid::Uuid;
 
+use planton_core::catalog::{CatalogError, Elsewhere, MoveProgress};
 use planton_core::names::Slug;
 use planton_plugin::Diagnostic;
 
@@ -30,6 +34,64 @@ pub(super) fn different_platform(expected: Uuid, found: Option<Uuid>) -> Diagnos
              its organization to the platform that contains this resource. To move to a new platform \
              on purpose, remove the resource from the state (terraform state rm) and create it \
              there."
+        ),
+    )
+}
+
+/// Says where an organization is that a migration has moved, or is moving.
+pub(super) fn elsewhere(error: &CatalogError) -> Diagnostic {
+    let source = error.source().and_then(|source| source.downcast_ref());
+    let Some(Elsewhere {
+        place,
+        since,
+        progress,
+    }) = source
+    else {
+        return Diagnostic::error("Organization Moved", error.to_string());
+    };
+    match progress {
+        MoveProgress::Arriving => Diagnostic::error(
+            "Organization Not Arrived",
+            format!(
+                "A migration moves the organization to this platform since {since}, and is not \
+                 complete. Until then, nobody can use the organization here.\n\nIf no \
+                 terraform-provider-planton platform migrate is running, run it again with the \
+                 same variables: it continues where it ended. The organization comes from:\n\n  \
+                 {place}"
+            ),
+        ),
+        MoveProgress::Moving | MoveProgress::Moved => {
+            let state = match progress {
+                MoveProgress::Moved => "The migration is complete.",
+                _ => {
+                    "If the migration is not complete yet, the new platform says so. Then run \
+                     terraform-provider-planton platform migrate again: it continues where it \
+                     ended."
+                }
+            };
+            Diagnostic::error(
+                "Organization Moved",
+                format!(
+                    "An operator moved the organization from this platform to another one. The \
+                     migration began at {since}. Nothing was changed here. {state}\n\nAsk the \
+                     operator whether that is right: whoever can write to this platform's storage \
+                     can put another address here. Then replace the platform's block in the \
+                     provider block, and in PLANTON_ variables, by:\n\n  {place}\n\nAdd the \
+                     credential of that platform. States stay valid."
+                ),
+            )
+        }
+    }
+}
+
+pub(super) fn target_taken(organization: &Slug) -> Diagnostic {
+    Diagnostic::error(
+        "Migration Target Taken",
+        format!(
+            "The target platform has records of an organization \"{organization}\" already, and \
+             this migration has not written them. They were not changed.\n\nCheck the \
+             PLANTON_TARGET_ variables: the target must be another platform than the source, and \
+             no organization of this name may have been used there."
         ),
     )
 }
@@ -90,6 +152,42 @@ pub(super) fn record_missing(organization: &Slug) -> Diagnostic {
              organization's own. That record has the key that verifies all others, and a new one \
              would make them unreadable.\n\nRestore the record \"organization\" from a backup of \
              the platform."
+        ),
+    )
+}
+
+pub(super) fn clock_out_of_range(now: Timestamp) -> Diagnostic {
+    Diagnostic::error(
+        "Clock Out Of Range",
+        format!(
+            "The clock of this machine shows {now}, from which no generation can be derived. \
+             Nothing was changed.\n\nSet the clock, and run the command again."
+        ),
+    )
+}
+
+pub(super) fn restore_unfinished(organization: &Slug, backup_of: Timestamp) -> Diagnostic {
+    Diagnostic::error(
+        "Restore Not Finished",
+        format!(
+            "The catalog of organization \"{organization}\" is being restored from the backup of \
+             {backup_of}, or a restore was interrupted. Records that are missing now may still be \
+             written, so nothing is read or changed.\n\nWait for the restore. If it was \
+             interrupted, run terraform-provider-planton platform restore again, with a backup of \
+             this catalog and --apply."
+        ),
+    )
+}
+
+pub(super) fn restore_not_accepted(organization: &Slug, backup_of: Timestamp) -> Diagnostic {
+    Diagnostic::error(
+        "Restore Not Accepted",
+        format!(
+            "The catalog of organization \"{organization}\" was restored from the backup of \
+             {backup_of}. Its records do not name what was written since, so nothing is deleted \
+             that no record names.\n\nDecide what the restored catalog is worth, and run \
+             terraform-provider-planton platform accept-rollback --apply. The guide \"Restore a \
+             backup\" says what each state sees then."
         ),
     )
 }

@@ -12,6 +12,8 @@ use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 
+use crate::boot_time::BootTime;
+
 tokio::task_local! {
     static CONTEXT: OperationContext;
 }
@@ -33,6 +35,9 @@ pub struct OperationContext {
     /// Number of tries that each request gets before the deadline and the cancellation
     /// apply.
     pub insisted_tries: u32,
+    /// Time until which a request may be sent, or sent again, even within a commit. One in
+    /// flight is not interrupted.
+    pub send_until: Option<BootTime>,
     /// Gets each wait for a quota, to be shown.
     pub quota_waits: Option<QuotaWaits>,
 }
@@ -105,7 +110,10 @@ impl OperationContext {
     #[must_use]
     pub fn after(&self, tries: u32) -> Self {
         if tries < self.insisted_tries {
-            Self::default()
+            Self {
+                send_until: self.send_until,
+                ..Self::default()
+            }
         } else {
             self.clone()
         }
@@ -118,7 +126,16 @@ impl OperationContext {
         if cancellation.is_some_and(CancellationToken::is_cancelled) {
             return Some(Stop::Cancelled);
         }
-        self.is_late().then_some(Stop::DeadlinePassed)
+        let is_over = self.is_late() || self.send_until.is_some_and(BootTime::has_passed);
+        is_over.then_some(Stop::DeadlinePassed)
+    }
+
+    /// Returns whether a request may still be sent after `wait`, as far as
+    /// [`send_until`](Self::send_until) says.
+    #[must_use]
+    pub fn sends_after(&self, wait: Duration) -> bool {
+        let until = self.send_until;
+        !until.is_some_and(|until| until.has_passed_after(wait))
     }
 
     /// Shows that a request is about to wait for a quota of its server.

@@ -10,10 +10,12 @@
 // crate can reach.
 #![warn(unreachable_pub)]
 
+pub mod boot_time;
 pub mod catalog;
 pub mod deadline;
 pub mod error;
 pub mod kek;
+pub mod marks;
 pub mod names;
 pub mod operations;
 pub mod store;

@@ -1,9 +1,11 @@
 //! Replaces a record unless another writer changed it first.
 
 use serde::Serialize;
-use serde::de::DeserializeOwned;
 
-use super::{Catalog, CatalogError, CatalogErrorKind, Loaded, RecordKey, Revision};
+use super::{
+    Catalog, CatalogError, CatalogErrorKind, Form, Generations, Loaded, ORGANIZATION_RECORD,
+    RecordKey, Revision,
+};
 use planton_envelope::MacKey;
 
 /// Number of tries of a write that conflicts although no other writer changed the
@@ -11,7 +13,7 @@ use planton_envelope::MacKey;
 const TRIES: usize = 4;
 
 /// A record that several processes may change.
-pub(crate) trait Record: Clone + Serialize + DeserializeOwned + Send + Sync {
+pub(crate) trait Record: Clone + Serialize + Generations + Send + Sync {
     /// Returns true if both records come from the same write.
     fn is_same_write(&self, other: &Self) -> bool;
 }
@@ -46,12 +48,23 @@ impl Catalog {
     ) -> Result<Compared<T>, CatalogError> {
         let mut tries = 0;
         loop {
-            let conflict = match self.save(key, record, mac_key, expected).await {
+            let saved = match expected {
+                Revision::ABSENT if key.as_str() != ORGANIZATION_RECORD => {
+                    self.create(key, record, mac_key).await
+                }
+                _ => self.save(key, record, mac_key, expected).await,
+            };
+            let conflict = match saved {
                 Ok(revision) => return Ok(Compared::Written(revision)),
                 Err(error) if error.kind() == CatalogErrorKind::Conflict => error,
                 Err(error) => return Err(error),
             };
-            let found = self.load_fenced::<T>(key).await?;
+            let found = match self.load_fenced::<T>(key).await {
+                Err(moved) if moved.kind() == CatalogErrorKind::Moved => {
+                    return self.before_migration(key, record, mac_key, moved).await;
+                }
+                found => found?,
+            };
             if let Some(found) = &found
                 && found.record.is_same_write(record)
             {
@@ -71,6 +84,26 @@ impl Catalog {
         }
     }
 
+    /// Returns the outcome of a write whose record a migration has replaced: it landed before,
+    /// or it never will.
+    async fn before_migration<T: Record>(
+        &self,
+        key: &RecordKey,
+        record: &T,
+        mac_key: Option<&MacKey>,
+        moved: CatalogError,
+    ) -> Result<Compared<T>, CatalogError> {
+        match self.load_fenced::<Form<T>>(key).await? {
+            Some(found) if found.record.document().is_same_write(record) => {
+                if let Some(mac_key) = mac_key {
+                    found.verify(mac_key)?;
+                }
+                Ok(Compared::Written(found.revision))
+            }
+            _ => Err(moved),
+        }
+    }
+
     /// Loads the record under `key`, and loads it again behind a fence if
     /// `is_doubtful`.
     ///
@@ -79,7 +112,7 @@ impl Catalog {
     /// # Errors
     ///
     /// As [`load`](Self::load).
-    pub(crate) async fn load_fenced_if<T: DeserializeOwned>(
+    pub(crate) async fn load_fenced_if<T: Generations>(
         &self,
         key: &RecordKey,
         is_doubtful: impl FnOnce(Option<&Loaded<T>>) -> bool,

@@ -22,6 +22,8 @@ pub enum CatalogErrorKind {
     Unexpected,
     /// The record is missing because it was deleted.
     Removed,
+    /// A migration has moved the record to another platform, or has not completed it here.
+    Moved,
     /// The record's MAC does not verify: it was changed without the MAC key.
     Altered,
     /// The platform is not set up as required (a missing mount, KV version 1).
@@ -44,6 +46,7 @@ impl ErrorKind for CatalogErrorKind {
             Self::Corrupt => "found data that is not a record of this provider",
             Self::Unexpected => "received an unexpected response",
             Self::Removed => "found a deleted record",
+            Self::Moved => "found that the organization is at another platform",
             Self::Altered => "found a record whose MAC does not verify",
             Self::Misconfigured => "failed: not configured as required",
         }

@@ -6,11 +6,15 @@ mod compare_and_set;
 #[cfg(any(test, feature = "testing"))]
 pub mod conformance;
 mod entries;
+mod epoch;
 mod error;
+mod generation;
 mod identity;
 mod kek_records;
+mod last_look;
 #[cfg(any(test, feature = "testing"))]
 mod memory;
+mod moved;
 mod organization_record;
 mod ownership;
 #[cfg(feature = "testing")]
@@ -23,6 +27,8 @@ use std::fmt::{self, Debug};
 
 use async_trait::async_trait;
 
+use crate::marks::{ListedMarks, Mark, MarkQuery};
+
 pub use backend_records::{BackendArguments, BackendOnDestroy};
 pub(crate) use backend_records::{
     BackendDocument, BackendRecord, BackendState, DefaultBackendRecord, MarkerRecord,
@@ -30,13 +36,19 @@ pub(crate) use backend_records::{
 };
 pub(crate) use compare_and_set::{Compared, Record};
 pub(crate) use entries::{EntryKey, EntryRecord, PutId};
+pub(crate) use epoch::Epoch;
 pub use error::{CatalogError, CatalogErrorKind};
+pub(crate) use generation::{GenerationFloor, Generations};
 pub use identity::record_key_of_name;
 pub(crate) use identity::{distinguishing_digits, new_secret_uuid, record_key_of_uuid};
 pub(crate) use kek_records::{BackendKeys, KekRecord};
 #[cfg(any(test, feature = "testing"))]
 pub use memory::{CatalogSnapshot, CatalogVerb, InMemoryCatalog};
-pub(crate) use organization_record::{OrganizationRecord, OrganizationState, WrappedMacKey};
+pub use moved::{Elsewhere, MoveProgress, Place};
+pub(crate) use moved::{Form, Move, MovedRecord};
+pub(crate) use organization_record::{
+    OrganizationRecord, OrganizationState, Restoration, RestorationState, WrappedMacKey,
+};
 pub use ownership::{FormerOwner, Origin, Owner, RunId, Stamp};
 #[cfg(feature = "testing")]
 pub use round_trip::{RecordType, survives_round_trip};
@@ -198,6 +210,27 @@ pub trait CatalogStore: Send + Sync + Debug + 'static {
     ///
     /// See [`CatalogErrorKind`].
     async fn remove(&self, key: &RecordKey) -> Result<(), CatalogError>;
+
+    /// Returns the mark of a revision that this process has read or written, as
+    /// [`list_marks`](Self::list_marks) lists it. `None` if it is unknown, or if there were
+    /// several writes of this revision.
+    fn mark(&self, key: &RecordKey, revision: Revision) -> Option<Mark> {
+        let _ = (key, revision);
+        None
+    }
+
+    /// Returns a page of the marks of all records in the folder.
+    ///
+    /// A page may be as stale as a [`read`](Self::read). A caller takes a mark that it knows
+    /// for a proof that the record is unchanged, and any other result for none.
+    ///
+    /// # Errors
+    ///
+    /// Outages. Never for a missing permission, or for a storage without a listing.
+    async fn list_marks(&self, query: MarkQuery<'_>) -> Result<ListedMarks, CatalogError> {
+        let _ = query;
+        Ok(ListedMarks::Unavailable)
+    }
 
     /// Returns the keys under `prefix` in order, such as `secrets`; all keys for an
     /// empty prefix.

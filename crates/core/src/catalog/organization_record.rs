@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::{KekRecord, Record};
+use super::{CatalogError, KekRecord, Move, MoveProgress, ORGANIZATION_RECORD, Record, RecordKey};
 use crate::names::Slug;
 use planton_envelope::KekId;
 
@@ -32,6 +32,37 @@ pub(crate) struct OrganizationRecord {
     pub escrow: Vec<KekRecord>,
     /// Time of creation.
     pub created_at: Timestamp,
+    /// Least generation of each record of the catalog: set when an operator accepts that the
+    /// catalog was rolled back; 0 before the first time.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub floor: u64,
+    /// A restoration that has begun and is not accepted yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restoration: Option<Restoration>,
+}
+
+/// A restoration of the catalog's records from a backup.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Restoration {
+    /// Random identifier.
+    pub id: Uuid,
+    /// How far it has got.
+    pub state: RestorationState,
+    /// Time of the backup.
+    pub backup_of: Timestamp,
+    /// Time at which the restoration began.
+    pub began_at: Timestamp,
+}
+
+/// The progress of a restoration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum RestorationState {
+    /// Records are still being written: the absence of one means nothing.
+    Writing,
+    /// All records are written. States may have seen newer ones.
+    Written,
 }
 
 impl OrganizationRecord {
@@ -68,6 +99,27 @@ pub(crate) enum OrganizationState {
         /// The MAC key, wrapped under each of the organization's KEKs.
         mac_key: Vec<WrappedMacKey>,
     },
+    /// A migration fills this platform. Nobody else may use it.
+    Arriving {
+        /// As in `Ready`.
+        mac_key: Vec<WrappedMacKey>,
+        /// The migration, with the platform that it comes from.
+        migration: Move,
+    },
+    /// A migration empties this platform. Nobody may begin to use it.
+    Moving {
+        /// As in `Ready`.
+        mac_key: Vec<WrappedMacKey>,
+        /// The migration, with the platform that it goes to.
+        migration: Move,
+    },
+    /// A migration has emptied this platform.
+    Moved {
+        /// As in `Ready`.
+        mac_key: Vec<WrappedMacKey>,
+        /// The migration, with the platform that has all.
+        migration: Move,
+    },
 }
 
 impl OrganizationState {
@@ -75,6 +127,33 @@ impl OrganizationState {
     #[must_use]
     pub(crate) fn is_ready(&self) -> bool {
         matches!(self, Self::Ready { .. })
+    }
+
+    /// Returns the wraps of the MAC key; `None` before there is one.
+    #[must_use]
+    pub(crate) fn mac_key(&self) -> Option<&[WrappedMacKey]> {
+        match self {
+            Self::Initializing => None,
+            Self::Ready { mac_key }
+            | Self::Arriving { mac_key, .. }
+            | Self::Moving { mac_key, .. }
+            | Self::Moved { mac_key, .. } => Some(mac_key),
+        }
+    }
+
+    /// Checks that no migration has this platform, or has emptied it.
+    ///
+    /// # Errors
+    ///
+    /// `Moved`, with the other platform.
+    pub(crate) fn expect_in_place(&self) -> Result<(), CatalogError> {
+        let (migration, progress) = match self {
+            Self::Initializing | Self::Ready { .. } => return Ok(()),
+            Self::Arriving { migration, .. } => (migration, MoveProgress::Arriving),
+            Self::Moving { migration, .. } => (migration, MoveProgress::Moving),
+            Self::Moved { migration, .. } => (migration, MoveProgress::Moved),
+        };
+        Err(migration.error(&RecordKey::new(ORGANIZATION_RECORD), progress))
     }
 }
 
@@ -86,6 +165,14 @@ pub(crate) struct WrappedMacKey {
     pub kek: KekId,
     /// The wrapped key, in hexadecimal.
     pub wrapped: String,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes fields by reference"
+)]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 impl Record for OrganizationRecord {

@@ -7,14 +7,20 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::error::Category;
 
-use super::{CatalogError, CatalogErrorKind, CatalogStore, RecordKey, Revision, StoredRecord};
+use super::last_look::LastLook;
+use super::moved::error_of_moved;
+use super::{
+    CatalogError, CatalogErrorKind, CatalogStore, Epoch, GenerationFloor, Generations, RecordKey,
+    Revision, StoredRecord,
+};
+use crate::marks::{ListedMarks, Mark, MarkQuery};
 use planton_envelope::MacKey;
 
 /// A loaded record whose MAC is not verified yet.
 ///
 /// A refresh needs no key. Every write of a record and every opening of an envelope
 /// calls [`verify`](Self::verify) first.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Loaded<T> {
     /// The record.
     pub record: T,
@@ -44,13 +50,22 @@ impl<T> Loaded<T> {
 #[derive(Clone, Debug)]
 pub(crate) struct Catalog {
     store: Arc<dyn CatalogStore>,
+    epoch: Epoch,
+    /// The least generation of each record, as far as the organization's record was loaded.
+    pub(crate) floor: GenerationFloor,
+    pub(super) last_look: Arc<LastLook>,
 }
 
 impl Catalog {
     /// Wraps the storage.
     #[must_use]
     pub(crate) fn new(store: Arc<dyn CatalogStore>) -> Self {
-        Self { store }
+        Self {
+            store,
+            epoch: Epoch::default(),
+            floor: GenerationFloor::default(),
+            last_look: Arc::default(),
+        }
     }
 
     /// Loads the record under `key`; `None` if it was never written.
@@ -58,14 +73,14 @@ impl Catalog {
     /// # Errors
     ///
     /// As [`CatalogStore::read`]; `Corrupt` if the body is not a record.
-    pub(crate) async fn load<T: DeserializeOwned>(
+    pub(crate) async fn load<T: Generations>(
         &self,
         key: &RecordKey,
     ) -> Result<Option<Loaded<T>>, CatalogError> {
         self.store
             .read(key)
             .await?
-            .map(|stored| parse(key, stored))
+            .map(|stored| self.parse(key, stored))
             .transpose()
     }
 
@@ -74,14 +89,14 @@ impl Catalog {
     /// # Errors
     ///
     /// As [`load`](Self::load).
-    pub(crate) async fn load_fenced<T: DeserializeOwned>(
+    pub(crate) async fn load_fenced<T: Generations>(
         &self,
         key: &RecordKey,
     ) -> Result<Option<Loaded<T>>, CatalogError> {
         self.store
             .read_fenced(key)
             .await?
-            .map(|stored| parse(key, stored))
+            .map(|stored| self.parse(key, stored))
             .transpose()
     }
 
@@ -93,14 +108,14 @@ impl Catalog {
     /// # Errors
     ///
     /// As [`load`](Self::load).
-    pub(crate) async fn load_since_own_writes<T: DeserializeOwned>(
+    pub(crate) async fn load_since_own_writes<T: Generations>(
         &self,
         key: &RecordKey,
     ) -> Result<Option<Loaded<T>>, CatalogError> {
         self.store
             .read_since_own_writes(key)
             .await?
-            .map(|stored| parse(key, stored))
+            .map(|stored| self.parse(key, stored))
             .transpose()
     }
 
@@ -148,6 +163,7 @@ impl Catalog {
         //# A writer MUST write a record at the place of its platform in this table, with `mac`
         //# in lower-case hexadecimal.
         let mac = mac.map(hex::encode).unwrap_or_default();
+        let _epoch = self.epoch.of_write();
         self.store
             .write(key, &StoredRecord { body, mac }, expected)
             .await
@@ -172,7 +188,32 @@ impl Catalog {
     ///
     /// As [`CatalogStore::remove`].
     pub(crate) async fn remove(&self, key: &RecordKey) -> Result<(), CatalogError> {
+        let _epoch = self.epoch.of_write();
         self.store.remove(key).await
+    }
+
+    /// Returns the epoch, which each write of this process ends.
+    pub(crate) fn epoch(&self) -> &Epoch {
+        &self.epoch
+    }
+
+    /// Returns the mark of a revision.
+    ///
+    /// See [`CatalogStore::mark`].
+    pub(crate) fn mark(&self, key: &RecordKey, revision: Revision) -> Option<Mark> {
+        self.store.mark(key, revision)
+    }
+
+    /// Returns a page of the marks of records.
+    ///
+    /// # Errors
+    ///
+    /// As [`CatalogStore::list_marks`].
+    pub(crate) async fn list_marks(
+        &self,
+        query: MarkQuery<'_>,
+    ) -> Result<ListedMarks, CatalogError> {
+        self.store.list_marks(query).await
     }
 
     /// Returns the keys under `prefix`.
@@ -194,11 +235,71 @@ struct NotARecord {
     column: usize,
 }
 
+impl Catalog {
+    /// Parses a stored record, raised to the floor of the catalog's generations.
+    ///
+    /// # Errors
+    ///
+    /// `Corrupt` if the body is not a record.
+    pub(crate) fn parse<T: Generations>(
+        &self,
+        key: &RecordKey,
+        stored: (StoredRecord, Revision),
+    ) -> Result<Loaded<T>, CatalogError> {
+        let mut loaded: Loaded<T> = parse(key, stored)?;
+        loaded.record.raise_to(self.floor.value());
+        Ok(loaded)
+    }
+
+    /// Reads a record in its stored form, behind a fence.
+    ///
+    /// # Errors
+    ///
+    /// As [`CatalogStore::read_fenced`].
+    pub(crate) async fn read_stored(
+        &self,
+        key: &RecordKey,
+    ) -> Result<Option<(StoredRecord, Revision)>, CatalogError> {
+        self.store.read_fenced(key).await
+    }
+
+    /// As [`read_stored`](Self::read_stored), without a fence: a present record may be a stale
+    /// read, an absent one never is.
+    ///
+    /// # Errors
+    ///
+    /// As [`CatalogStore::read`].
+    pub(crate) async fn glance_at_stored(
+        &self,
+        key: &RecordKey,
+    ) -> Result<Option<(StoredRecord, Revision)>, CatalogError> {
+        self.store.read(key).await
+    }
+
+    /// Writes a record in its stored form, if its revision is still `expected`.
+    ///
+    /// # Errors
+    ///
+    /// As [`CatalogStore::write`].
+    pub(crate) async fn write_stored(
+        &self,
+        key: &RecordKey,
+        record: &StoredRecord,
+        expected: Revision,
+    ) -> Result<Revision, CatalogError> {
+        let _epoch = self.epoch.of_write();
+        self.store.write(key, record, expected).await
+    }
+}
+
 fn parse<T: DeserializeOwned>(
     key: &RecordKey,
     (stored, revision): (StoredRecord, Revision),
 ) -> Result<Loaded<T>, CatalogError> {
     let record = serde_json::from_str(&stored.body).map_err(|error| {
+        if let Some(moved) = error_of_moved(key, &stored.body) {
+            return moved;
+        }
         // The parser's own message would quote the body.
         let source = NotARecord {
             category: error.classify(),

@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 pub use changed_record::ChangedRecord;
 
+use super::backup::BackupFileError;
 use super::ownership::ExistingRecord;
 use super::secrets::InvalidGenerate;
 use crate::catalog::{CatalogError, Owner, RunId};
@@ -45,6 +46,12 @@ pub enum OperationError {
     /// The organization has no record on this platform.
     #[error("organization {organization} has no record on this platform")]
     OrganizationMissing {
+        /// The organization.
+        organization: Slug,
+    },
+    /// The target of a migration has an organization of this name already.
+    #[error("the target of the migration has an organization {organization} already")]
+    MigrationTargetTaken {
         /// The organization.
         organization: Slug,
     },
@@ -346,6 +353,32 @@ pub enum OperationError {
         seen: u64,
         /// The generation that was found.
         found: u64,
+    },
+    /// A backup cannot be written, read or used.
+    #[error("the backup cannot be used")]
+    Backup(#[source] BackupFileError),
+    /// The clock of this machine shows a time that generations cannot express.
+    #[error("the clock shows {now}")]
+    ClockOutOfRange {
+        /// The time.
+        now: jiff::Timestamp,
+    },
+    /// A restoration is writing the records of the organization, or was interrupted.
+    #[error("the restoration of organization {organization} is unfinished")]
+    RestoreUnfinished {
+        /// The organization.
+        organization: Slug,
+        /// Time of the backup.
+        backup_of: jiff::Timestamp,
+    },
+    /// The catalog was restored from a backup, and nobody has accepted yet that it is older than
+    /// what states have seen. The absence of a record proves nothing until then.
+    #[error("the restoration of organization {organization} is not accepted")]
+    RestoreNotAccepted {
+        /// The organization.
+        organization: Slug,
+        /// Time of the backup.
+        backup_of: jiff::Timestamp,
     },
     /// The connection to a backend could not be verified.
     #[error("the probe of the backend could not {step} a temporary object")]

@@ -6,6 +6,7 @@ use uuid::Uuid;
 use super::crash_hooks::crash_point;
 use super::organization::{Opened, key};
 use super::{DeclaredKek, OperationError, Organization};
+use crate::boot_time::BootTime;
 use crate::catalog::{
     CatalogError, CatalogErrorKind, Compared, Loaded, OrganizationRecord, OrganizationState,
     Revision,
@@ -56,8 +57,12 @@ impl Organization {
         escrow: &[DeclaredKek],
     ) -> Result<Result<Opened, Option<Loaded<OrganizationRecord>>>, OperationError> {
         let key = key();
+        if let Some(loaded) = &found {
+            loaded.record.state.expect_in_place()?;
+        }
         let found = match found {
             Some(loaded) if loaded.record.state.is_ready() => {
+                self.expect_restored(&loaded.record)?;
                 self.expect_recorded_keys(&loaded.record)?;
                 return Ok(Ok(Opened::Loaded(loaded)));
             }
@@ -131,8 +136,12 @@ impl Organization {
         let written = self
             .catalog
             .compare_and_set(&key, &record, Some(&mac_key), revision);
+        let asked = BootTime::now();
         Ok(match written.await? {
-            Compared::Written(_) => Ok(Opened::Written(record, mac_key)),
+            Compared::Written(_) => {
+                self.catalog.note_look(asked, &record);
+                Ok(Opened::Written(record, mac_key))
+            }
             Compared::Overtaken(now) => Err(now),
         })
     }
@@ -180,7 +189,7 @@ impl Organization {
     /// # Errors
     ///
     /// `KeyNotAllowed`; failures of the KEK.
-    async fn resolve_keys(&self) -> Result<(), OperationError> {
+    pub(super) async fn resolve_keys(&self) -> Result<(), OperationError> {
         for kek in [&self.platform.kek, &self.platform.mac_kek] {
             kek.resolve().await?;
             if kek.is_recorded() && !self.pins.allows(kek.id()) {
@@ -198,6 +207,8 @@ impl Organization {
         record.generation == FIRST_GENERATION
             && record.organization == *self.slug()
             && record.escrow.is_empty()
+            && record.floor == 0
+            && record.restoration.is_none()
     }
 
     fn new_record(&self) -> OrganizationRecord {
@@ -210,6 +221,8 @@ impl Organization {
             state: OrganizationState::Initializing,
             escrow: Vec::new(),
             created_at: Timestamp::now(),
+            floor: 0,
+            restoration: None,
         }
     }
 }

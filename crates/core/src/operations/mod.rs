@@ -6,6 +6,7 @@
 
 mod backend;
 mod backends;
+mod backup;
 mod connections;
 mod crash_hooks;
 mod credential;
@@ -25,19 +26,22 @@ mod key_versions;
 mod keyrings;
 mod keys;
 mod marker;
+mod migration;
 mod organization;
 mod ownership;
 mod raise;
+mod refresh_listing;
 mod rewrap;
 mod rollback_guard;
 mod run;
 mod sealing;
-mod seen_digest;
 mod secrets;
+mod seen_digest;
 mod stored_envelope;
 mod verify;
 
 // The public API, whichever module defines an item.
+pub use crate::catalog::Place;
 pub use crate::catalog::{
     CopyFrom, GenerateSpec, OnDestroy, Origin, Owner, RunId, SecretArguments, SecretMetadata, Stamp,
 };
@@ -53,6 +57,10 @@ pub use backends::{
     Destroyed, ForgettableBackend, KekView, KeyComparison, RefreshedBackend, RegisterBackend,
     RegisteredBackend, UpdateBackend,
 };
+pub use backup::{
+    AcceptRollback, AcceptedRollback, BackedUp, BackupFileError, BackupHeader, BackupReader,
+    BackupSource, BackupTrailer, BackupWriter, DifferentRecord, Restore, RestoreProgress, Restored,
+};
 pub use default_backend::{
     DefaultBackend, DefaultBackendView, DefaultSet, KnownDefault, SetDefault,
 };
@@ -62,18 +70,20 @@ pub use housekeeping::Housekeeping;
 pub use interrupt::Interrupt;
 pub use key_resolution::{DeclaredKek, DeclaredKeys, KeyNotes, MAX_ESCROW_KEYS, MAX_FORMER_KEYS};
 pub use keys::{EscrowChanged, Initialized, KeyStatus, Keys, OrganizationStatus, RewrappedRecords};
+pub use migration::{Ends, Migrated, Migration, MigrationSurvey, Unmoved};
 pub use organization::{Organization, Platform};
 pub use ownership::ExistingRecord;
 pub use planton_envelope::{SecretKind, SecretValue};
+pub use refresh_listing::SecretMarks;
 pub use rewrap::{FailedRewrap, FormerKeys, KeptEnvelope, RewrapProgress};
 pub use rollback_guard::{SeenBackend, SeenKeys};
-pub use seen_digest::SeenDigest;
 pub use run::{Resume, ResumeRefused, Run};
 pub use secrets::{
     CreateSecret, CurrentVersion, DeleteSecret, DeletedSecret, ForgettableSecret, InvalidGenerate,
     Lookup, MAX_GENERATED_LENGTH, NAME_PREFIX, OpenedSecret, RefreshSecret, Refreshed, Replaces,
-    SecretView, Secrets, SeenSecret, Selector, UpdateSecret, ValueSource, VersionView,
+    SecretView, Secrets, SeenSecret, Selector, UpdateSecret, ValueSource, VersionView, ViewMarks,
 };
+pub use seen_digest::SeenDigest;
 pub use stored_envelope::StoredEnvelope;
 pub use verify::{Finding, Problem, Verification, Verify};
 

@@ -11,10 +11,12 @@ use super::deletion_waits::DeletionWaits;
 use super::housekeeping::Housekeeping;
 use super::keyrings::OrganizationKeyring;
 use super::keys::NewestRecord;
+use super::refresh_listing::RefreshListings;
 use super::run::Run;
+use crate::boot_time::BootTime;
 use crate::catalog::{
     Catalog, CatalogError, CatalogStore, Loaded, ORGANIZATION_RECORD, OrganizationRecord,
-    OrganizationState, RecordKey,
+    RecordKey, RestorationState,
 };
 use crate::kek::{ConnectKek, KekError, KekErrorKind, KekPins, KeyEncryptionKey, ProvisionKek};
 use crate::names::Slug;
@@ -60,12 +62,14 @@ pub struct Organization {
     pub(crate) connections: Connections,
     pub(crate) deletion_waits: DeletionWaits,
     pub(super) housekeeping: Housekeeping,
+    pub(super) refresh_listings: RefreshListings,
     pub(super) opened: OnceCell<Opened>,
     pub(super) mac_key: OnceCell<MacKey>,
     pub(super) keyring: OnceCell<Arc<OrganizationKeyring>>,
     pub(super) newest: Mutex<Option<Arc<NewestRecord>>>,
     pub(super) pins: Arc<KekPins>,
     pub(super) rescue: Vec<Arc<dyn KeyEncryptionKey>>,
+    restores: bool,
 }
 
 /// The organization's record. `Written` if this process completed the first use and
@@ -97,12 +101,14 @@ impl Organization {
             connections: Connections::default(),
             deletion_waits: DeletionWaits::default(),
             housekeeping: Housekeeping::default(),
+            refresh_listings: RefreshListings::default(),
             opened: OnceCell::new(),
             mac_key: OnceCell::new(),
             keyring: OnceCell::new(),
             newest: Mutex::default(),
             pins: Arc::default(),
             rescue: Vec::new(),
+            restores: false,
         }
     }
 
@@ -135,6 +141,15 @@ impl Organization {
     #[must_use]
     pub fn with_rescue(self, rescue: Vec<Arc<dyn KeyEncryptionKey>>) -> Self {
         Self { rescue, ..self }
+    }
+
+    /// Lets this process open an organization whose records a restoration is writing.
+    #[must_use]
+    pub fn for_restoring(self) -> Self {
+        Self {
+            restores: true,
+            ..self
+        }
     }
 
     /// Returns the run of this process.
@@ -180,6 +195,7 @@ impl Organization {
             .opened
             .get_or_try_init(async || match self.load().await? {
                 Some(loaded) if loaded.record.state.is_ready() => {
+                    self.expect_restored(&loaded.record)?;
                     self.expect_recorded_keys(&loaded.record)?;
                     Ok(Opened::Loaded(loaded))
                 }
@@ -211,7 +227,60 @@ impl Organization {
         let is_unfinished = |loaded: Option<&Loaded<OrganizationRecord>>| {
             loaded.is_some_and(|loaded| !loaded.record.state.is_ready())
         };
-        self.catalog.load_fenced_if(&key(), is_unfinished).await
+        let asked = BootTime::now();
+        let loaded = self.catalog.load_fenced_if(&key(), is_unfinished).await?;
+        if let Some(loaded) = &loaded {
+            loaded.record.state.expect_in_place()?;
+            self.catalog.note_look(asked, &loaded.record);
+            self.catalog.floor.learn(&loaded.record);
+        }
+        Ok(loaded)
+    }
+
+    /// Loads the organization's record, unless this process has it: a document is raised to the
+    /// floor of that record when it is loaded.
+    ///
+    /// # Errors
+    ///
+    /// As [`existing`](Self::existing), except for an organization without a record.
+    pub(crate) async fn learn_floor(&self) -> Result<(), OperationError> {
+        match self.existing().await {
+            Ok(_) | Err(OperationError::OrganizationMissing { .. }) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Checks that no restoration waits to be accepted: the absence of a record proves nothing
+    /// until then.
+    pub(super) fn expect_accepted(
+        &self,
+        record: &OrganizationRecord,
+    ) -> Result<(), OperationError> {
+        match &record.restoration {
+            Some(restoration) => Err(OperationError::RestoreNotAccepted {
+                organization: self.slug.clone(),
+                backup_of: restoration.backup_of,
+            }),
+            None => Ok(()),
+        }
+    }
+
+    /// Checks that no restoration is writing the catalog's records, unless this process is it.
+    pub(super) fn expect_restored(
+        &self,
+        record: &OrganizationRecord,
+    ) -> Result<(), OperationError> {
+        match &record.restoration {
+            Some(restoration)
+                if restoration.state == RestorationState::Writing && !self.restores =>
+            {
+                Err(OperationError::RestoreUnfinished {
+                    organization: self.slug.clone(),
+                    backup_of: restoration.backup_of,
+                })
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Gives the platform's keys the identifiers that the record has, where the settings alone
@@ -222,11 +291,9 @@ impl Organization {
     /// `Misconfigured` or `NotFound` for a record that names other keys than the settings. Not
     /// with an escrow identity, which unwraps in their place.
     pub(super) fn expect_recorded_keys(&self, record: &OrganizationRecord) -> Result<(), KekError> {
-        let mac = match &record.state {
-            OrganizationState::Initializing => None,
-            // The main wrap comes first.
-            OrganizationState::Ready { mac_key } => mac_key.first().map(|wrap| &wrap.kek),
-        };
+        // The main wrap comes first.
+        let wraps = record.state.mac_key();
+        let mac = wraps.and_then(|wraps| wraps.first().map(|wrap| &wrap.kek));
         let main = record.main_key.as_ref().or(mac);
         let (kek, mac_kek) = (&self.platform.kek, &self.platform.mac_kek);
         let is_one = Arc::ptr_eq(kek, mac_kek);

@@ -1,12 +1,18 @@
 //! The catalog in the embedded platform's database.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use async_trait::async_trait;
 use rusqlite::{OptionalExtension as _, params};
 
+use super::marks;
 use crate::embedded::sqlite::{DatabaseError, DatabaseErrorKind, EmbeddedDatabase};
 use planton_core::catalog::{
     CatalogError, CatalogErrorKind, CatalogStore, RecordKey, Revision, StoredRecord,
 };
+use planton_core::deadline::{OperationContext, Stop};
+use planton_core::marks::{ListedMarks, Mark, MarkQuery, SeenMarks};
 use planton_core::names::Slug;
 
 /// The records of one organization in the embedded platform.
@@ -17,6 +23,7 @@ use planton_core::names::Slug;
 pub struct EmbeddedCatalog {
     database: EmbeddedDatabase,
     organization: Slug,
+    marks: Arc<SeenMarks>,
 }
 
 impl EmbeddedCatalog {
@@ -26,11 +33,17 @@ impl EmbeddedCatalog {
         Self {
             database,
             organization,
+            marks: Arc::default(),
         }
     }
 
     fn organization(&self) -> String {
         self.organization.as_str().to_owned()
+    }
+
+    fn note(&self, key: &RecordKey, StoredRecord { body, mac }: &StoredRecord, revision: u64) {
+        let mark = marks::of_record(key.as_str(), revision, (body, mac));
+        self.marks.note(&[key.as_str(), &revision.to_string()], mark);
     }
 
     fn error(&self, key: &str, error: DatabaseError) -> CatalogError {
@@ -80,7 +93,9 @@ impl CatalogStore for EmbeddedCatalog {
             let path = format!("{}/{key}", self.organization);
             CatalogError::new(CatalogErrorKind::Corrupt, "read record", path).with_source(error)
         })?;
-        Ok(Some((StoredRecord { body, mac }, Revision(revision))))
+        let record = StoredRecord { body, mac };
+        self.note(key, &record, revision);
+        Ok(Some((record, Revision(revision))))
     }
 
     async fn read_fenced(
@@ -112,10 +127,15 @@ impl CatalogStore for EmbeddedCatalog {
         };
         let (organization, name) = (self.organization(), key.as_str().to_owned());
         let StoredRecord { body, mac } = record.clone();
+        let context = OperationContext::current();
         let changed = self
             .database
             .write("write record", move |transaction| {
-                if expected == Revision::ABSENT {
+                // The transaction may have waited for others.
+                if !context.sends_after(Duration::ZERO) {
+                    return Ok(None);
+                }
+                let changed = if expected == Revision::ABSENT {
                     transaction.execute(
                         "INSERT INTO records (organization, key, revision, body, mac)
                          VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING",
@@ -127,14 +147,23 @@ impl CatalogStore for EmbeddedCatalog {
                          WHERE organization = ?1 AND key = ?2 AND revision = ?3 - 1",
                         params![organization, name, next, body, mac],
                     )
-                }
+                };
+                changed.map(Some)
             })
             .await
             .map_err(|error| self.error(key.as_str(), error))?;
-        if changed == 0 {
-            return Err(conflict());
+        match changed {
+            None => {
+                let path = format!("{}/{key}", self.organization);
+                let late = CatalogError::new(CatalogErrorKind::Unavailable, "write record", path);
+                Err(late.with_source(Stop::DeadlinePassed))
+            }
+            Some(0) => Err(conflict()),
+            Some(_) => {
+                self.note(key, record, expected.0 + 1);
+                Ok(Revision(expected.0 + 1))
+            }
         }
-        Ok(Revision(expected.0 + 1))
     }
 
     async fn forget_history(&self, key: &RecordKey, _: Revision) -> Result<(), CatalogError> {
@@ -158,6 +187,15 @@ impl CatalogStore for EmbeddedCatalog {
             .await
             .map(|_removed| ())
             .map_err(|error| self.error(key.as_str(), error))
+    }
+
+    fn mark(&self, key: &RecordKey, revision: Revision) -> Option<Mark> {
+        self.marks.of(&[key.as_str(), &revision.0.to_string()])
+    }
+
+    async fn list_marks(&self, query: MarkQuery<'_>) -> Result<ListedMarks, CatalogError> {
+        let listed = marks::records(&self.database, self.organization(), query).await;
+        listed.map_err(|error| self.error(query.folder, error))
     }
 
     async fn list(&self, prefix: &str) -> Result<Vec<RecordKey>, CatalogError> {

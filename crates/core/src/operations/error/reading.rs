@@ -21,6 +21,11 @@ impl OperationError {
         }
     }
 
+    /// Returns whether a migration has moved the organization to another platform.
+    pub(crate) fn is_moved(&self) -> bool {
+        matches!(self, Self::Catalog(error) if error.kind() == CatalogErrorKind::Moved)
+    }
+
     /// Returns whether the backend is missing or unreachable.
     pub(crate) fn is_of_the_backend(&self) -> bool {
         matches!(
@@ -66,6 +71,7 @@ fn concerns_one_record(kind: CatalogErrorKind) -> bool {
         | K::RateLimited
         | K::Unavailable
         | K::Unexpected
+        | K::Moved
         | K::Misconfigured => false,
     }
 }

@@ -139,6 +139,7 @@ impl Keys<'_> {
             organization: self.organization.slug().clone(),
         })?;
         loaded.verify(self.mac_key().await?)?;
+        loaded.record.state.expect_in_place()?;
         if !loaded.record.state.is_ready() {
             return Err(self.organization.missing());
         }
@@ -150,7 +151,7 @@ impl Keys<'_> {
 
     /// Commits a changed record, and deletes its history, which contains earlier wraps.
     /// Returns the present one if another writer committed first.
-    pub(super) async fn try_commit_record(
+    pub(in crate::operations) async fn try_commit_record(
         self,
         held: &HeldRecord,
         record: &OrganizationRecord,
@@ -176,12 +177,12 @@ impl Keys<'_> {
 pub(super) fn wraps_of(record: &mut OrganizationRecord) -> &mut Vec<WrappedMacKey> {
     match &mut record.state {
         OrganizationState::Ready { mac_key } => mac_key,
-        OrganizationState::Initializing => unreachable!("a held record is ready"),
+        _ => unreachable!("a held record is ready"),
     }
 }
 
 /// Returns the error of a commit that lost to others, again and again.
-pub(super) fn overtaken() -> OperationError {
+pub(in crate::operations) fn overtaken() -> OperationError {
     OperationError::ChangedConcurrently {
         record: ChangedRecord::Organization,
     }

@@ -17,16 +17,18 @@ use super::keyrings::OrganizationKeyring;
 use super::organization::Opened;
 use super::sealing::{unwrap, wrap_with};
 use super::{OperationError, Organization};
-use crate::catalog::{KekRecord, OrganizationState, WrappedMacKey};
+use crate::catalog::{KekRecord, WrappedMacKey};
 use crate::kek::{KekError, KeyEncryptionKey, Keyring, OrganizationFingerprint, Rewrap, WrapNames};
 use crate::names::{PLATFORM_BACKEND, Slug};
 use planton_envelope::{KekId, MacKey, WrapBinding, WrappedKey};
 
+pub(super) use escrow::overtaken;
 pub(super) use newest::NewestRecord;
 
 pub use escrow::EscrowChanged;
 pub use initialize::Initialized;
 pub use records::RewrappedRecords;
+pub(super) use records::{rewrap_credentials, rewrap_keys};
 pub use status::{KeyStatus, OrganizationStatus};
 
 /// The keys of an organization.
@@ -88,9 +90,8 @@ impl<'a> Keys<'a> {
             None => return Err(self.organization.missing()),
         };
         let unwrapped = self.organization.mac_key.get_or_try_init(async || {
-            let OrganizationState::Ready { mac_key } = &loaded.record.state else {
-                return Err(self.organization.missing());
-            };
+            let mac_key = loaded.record.state.mac_key();
+            let mac_key = mac_key.ok_or_else(|| self.organization.missing())?;
             let unwrapped = self.unwrap_mac_key(loaded.record.uuid, mac_key).await?;
             self.expect_pinned(&unwrapped)?;
             loaded.verify(&unwrapped)?;
@@ -212,7 +213,7 @@ impl<'a> Keys<'a> {
         Ok(rewrapped.transpose()?)
     }
 
-    async fn unwrap_mac_key(
+    pub(super) async fn unwrap_mac_key(
         self,
         organization: Uuid,
         wraps: &[WrappedMacKey],

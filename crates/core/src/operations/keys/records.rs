@@ -153,7 +153,7 @@ impl Keys<'_> {
     }
 }
 
-async fn rewrap_credentials(
+pub(in crate::operations) async fn rewrap_credentials(
     record: &mut BackendRecord,
     keyring: &OrganizationKeyring,
     versions: &KeyVersions,
@@ -179,7 +179,7 @@ async fn rewrap_credentials(
 }
 
 /// Rewraps the credentials of KEKs.
-async fn rewrap_keys<'a>(
+pub(in crate::operations) async fn rewrap_keys<'a>(
     keys: impl IntoIterator<Item = &'a mut KekRecord>,
     owner: CredentialOwner<'_>,
     keyring: &OrganizationKeyring,

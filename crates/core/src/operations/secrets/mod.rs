@@ -29,11 +29,12 @@ pub use refresh::{RefreshSecret, Refreshed, SeenSecret};
 pub use remote_name::NAME_PREFIX;
 pub use update::{CurrentVersion, UpdateSecret};
 pub use value_source::ValueSource;
-pub use view::{SecretView, VersionView};
+pub use view::{SecretView, VersionView, ViewMarks};
 pub use wanted::Replaces;
 
 pub(crate) use refresh::describe_options;
 pub(crate) use remote_name::{name_of_leaf, object_name};
+pub(crate) use size_limit::limit_of;
 pub(crate) use versions::context;
 
 use super::Organization;

@@ -266,9 +266,19 @@ impl Secrets<'_> {
         let secret = secret.expect("the caller has entered what was put");
         let remote_name = secret.remote_name.clone();
         crash_point("commit");
-        let Some(now) = self.organization.try_commit(held).await? else {
-            crash_point("answer");
-            return Ok(None);
+        let now = match self.organization.try_commit(held).await {
+            Ok(Some(now)) => now,
+            Ok(None) => {
+                crash_point("answer");
+                return Ok(None);
+            }
+            Err(moved) if moved.is_moved() => {
+                // The commit did not land, and never will.
+                self.take_back(backend, &held.base, uuid, &remote_name, put)
+                    .await;
+                return Err(moved);
+            }
+            Err(error) => return Err(error),
         };
         // If a record names it, our commit landed and its response was lost. Another writer
         // has changed the document since.

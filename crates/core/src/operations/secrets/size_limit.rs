@@ -32,7 +32,7 @@ pub(crate) fn check_size(
 }
 
 /// Returns the size in bytes of the longest plaintext that a store can hold.
-fn limit_of(capability: &StoreCapability) -> usize {
+pub(crate) fn limit_of(capability: &StoreCapability) -> usize {
     let text = capability.encoding == PayloadEncoding::Text;
     max_plaintext_bytes(capability.max_payload_bytes, text)
 }

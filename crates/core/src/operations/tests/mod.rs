@@ -7,6 +7,7 @@ mod abandoned;
 mod adoption;
 mod attacks;
 mod backends;
+mod backup;
 mod collisions;
 mod counts;
 mod crashes;
@@ -27,10 +28,12 @@ mod interrupts;
 mod kek_doubles;
 mod limits;
 mod mac_key;
+mod migration;
 mod ownership;
 mod protection;
 mod races;
 mod reading;
+mod refresh_listing;
 mod requests;
 mod rescue;
 mod reseal;
@@ -72,6 +75,7 @@ fn seen(view: &SecretView) -> RefreshSecret {
         seen: Some(SeenSecret {
             generation: view.generation,
             version: version.map(|version| (version.number, version.payload)),
+            marks: None,
         }),
     }
 }

@@ -237,6 +237,8 @@ async fn within<F: Future>(callers: Vec<OperationContext>, batch: F) -> F::Outpu
         deadline: deadlines.and_then(|deadlines| deadlines.into_iter().max()),
         cancellation: Some(cancellation.clone()),
         insisted_tries: insisted.unwrap_or(0),
+        // A wrap creates no record.
+        send_until: None,
         quota_waits: callers.iter().find_map(|one| one.quota_waits.clone()),
     };
     let every_caller_cancelled = async {

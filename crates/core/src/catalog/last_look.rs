@@ -1,0 +1,137 @@
+//! Looks at the organization's record before a record is created: a migration may have begun.
+//!
+//! A migration puts another record in the place of each document, and so fences whoever writes
+//! it. A name without a document has nothing to replace. So a write that creates a record is
+//! sent, and sent again, only for a short time after its process has seen that no migration has
+//! begun. The migration waits longer than that before it lists the names for the last time:
+//! docs/adr/0028-migration-between-platforms.md.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use super::{
+    Catalog, CatalogError, CatalogErrorKind, ORGANIZATION_RECORD, OrganizationRecord, Record,
+    RecordKey, Revision,
+};
+use crate::boot_time::BootTime;
+use crate::deadline::{OperationContext, Stop};
+use planton_envelope::MacKey;
+
+/// How long after a look a record may be created.
+const LOOK_SERVES: Duration = Duration::from_secs(10);
+
+/// How often a creation is sent again after another look. Together with the time that a look
+/// serves, as long as any other request is retried.
+const ROUNDS: usize = 6;
+
+/// When this process last saw that no migration has begun.
+#[derive(Debug, Default)]
+pub(super) struct LastLook {
+    at: Mutex<Option<BootTime>>,
+    /// Set in the process of the migration itself, for its target.
+    is_needless: AtomicBool,
+}
+
+impl LastLook {
+    fn at(&self) -> Option<BootTime> {
+        *self.at.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn set(&self, at: BootTime) {
+        let mut last = self.at.lock().unwrap_or_else(PoisonError::into_inner);
+        *last = (*last).max(Some(at));
+    }
+}
+
+impl Catalog {
+    /// Notes that a read of the organization's record, which began at `asked`, found no
+    /// migration.
+    pub(crate) fn note_look(&self, asked: BootTime, record: &OrganizationRecord) {
+        if record.state.expect_in_place().is_ok() {
+            self.last_look.set(asked);
+        }
+    }
+
+    /// Lets this process create records without a look: it is the migration that fills this
+    /// catalog.
+    pub(crate) fn fill(&self) {
+        self.last_look.is_needless.store(true, Ordering::Relaxed);
+    }
+
+    /// Lets the next creation of a record look again.
+    #[cfg(test)]
+    pub(crate) fn forget_look(&self) {
+        let mut last = self
+            .last_look
+            .at
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        *last = None;
+    }
+
+    /// Returns until when a creation may be sent. Looks again if the last look is too old.
+    ///
+    /// # Errors
+    ///
+    /// `Moved` if a migration has begun; failures of the read.
+    async fn looked(&self) -> Result<BootTime, CatalogError> {
+        if let Some(at) = self.last_look.at() {
+            let until = at.after(LOOK_SERVES);
+            if !until.has_passed() {
+                return Ok(until);
+            }
+        }
+        let asked = BootTime::now();
+        let key = RecordKey::new(ORGANIZATION_RECORD);
+        let found = self.load_fenced::<OrganizationRecord>(&key).await?;
+        if let Some(found) = found {
+            found.record.state.expect_in_place()?;
+        }
+        self.last_look.set(asked);
+        Ok(asked.after(LOOK_SERVES))
+    }
+
+    /// Creates a record, each try of the request within a short time after a look.
+    ///
+    /// # Errors
+    ///
+    /// `Moved` if a migration has begun and nothing was sent; as [`save`](Self::save).
+    pub(super) async fn create<T: Record>(
+        &self,
+        key: &RecordKey,
+        record: &T,
+        mac_key: Option<&MacKey>,
+    ) -> Result<Revision, CatalogError> {
+        if self.last_look.is_needless.load(Ordering::Relaxed) {
+            return self.save(key, record, mac_key, Revision::ABSENT).await;
+        }
+        let mut failed: Option<CatalogError> = None;
+        for _ in 0..ROUNDS {
+            let until = match self.looked().await {
+                Ok(until) => until,
+                // An earlier try may still land, so the failure of that try counts.
+                Err(error) => return Err(failed.unwrap_or(error)),
+            };
+            let context = OperationContext {
+                send_until: Some(until),
+                ..OperationContext::current()
+            };
+            let saved = self.save(key, record, mac_key, Revision::ABSENT);
+            match context.scope(Box::pin(saved)).await {
+                Err(error) if until.has_passed() && may_repeat(&error) => failed = Some(error),
+                outcome => return outcome,
+            }
+        }
+        Err(failed.expect("each round without a failure returns"))
+    }
+}
+
+/// Returns whether a try that ended with its look may be repeated after another one.
+fn may_repeat(error: &CatalogError) -> bool {
+    use CatalogErrorKind as K;
+    let context = OperationContext::current();
+    let is_over = context.after(u32::MAX).stop().is_some();
+    let is_unclear = matches!(error.kind(), K::Unavailable | K::RateLimited);
+    !is_over && (is_unclear || Stop::beneath(error) == Some(Stop::DeadlinePassed))
+}

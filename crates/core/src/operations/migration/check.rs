@@ -1,0 +1,154 @@
+//! Verifies what was copied: records, payloads and lists of wraps.
+
+use futures_util::{StreamExt as _, stream};
+
+use super::copy::{Copying, secrets};
+use super::fence::{There, removed};
+use super::report::{Migrated, Unmoved};
+use super::versions::{is_lost, unmoved};
+use super::{AT_ONCE, CHUNK};
+use crate::catalog::{
+    BackendDocument, DefaultBackendRecord, Form, RecordKey, SecretDocument, SecretRecord,
+    SecretState, VersionRecord,
+};
+use crate::operations::OperationError;
+use crate::operations::held_document::Document;
+
+impl Copying<'_> {
+    /// Compares each document of the target with the one that it is a copy of, and each version
+    /// of the built-in backend with its record. Adds to `done` what is wrong.
+    ///
+    /// # Errors
+    ///
+    /// Failures that no other record would escape.
+    pub(super) async fn verify(
+        &self,
+        done: &mut Migrated,
+        report: &(dyn Fn(&Migrated) + Sync),
+    ) -> Result<(), OperationError> {
+        let documents = self.documents();
+        let documents: Vec<_> = documents
+            .filter(|key| !key.as_str().starts_with("entries/"))
+            .collect();
+        done.total += documents.len();
+        for some in documents.chunks(CHUNK) {
+            self.interrupt.before("verify migration")?;
+            let each: Vec<_> = some.iter().map(|key| self.verify_one(key)).collect();
+            let found: Vec<_> = stream::iter(each).buffered(AT_ONCE).collect().await;
+            for (key, found) in some.iter().zip(found) {
+                match found {
+                    Ok(wrong) => done.failed.extend(wrong),
+                    Err(error) if error.ends_all() => return Err(error),
+                    Err(error) => done.failed.push(Unmoved::record(key, &error)),
+                }
+            }
+            done.looked_at += some.len();
+            report(done);
+        }
+        Ok(())
+    }
+
+    async fn verify_one(&self, key: &RecordKey) -> Result<Vec<Unmoved>, OperationError> {
+        match key.as_str().split_once('/') {
+            Some(("secrets", _)) => self.verify_secrets(key).await,
+            Some(("backends", _)) => {
+                let (source, target) = self.both::<BackendDocument>(key).await?;
+                let same = source.generation == target.generation
+                    && source.backend.as_ref().map(|it| it.uuid)
+                        == target.backend.as_ref().map(|it| it.uuid);
+                Ok(differs(key, same))
+            }
+            _ => {
+                let (source, target) = self.both::<DefaultBackendRecord>(key).await?;
+                let same = source.generation == target.generation;
+                Ok(differs(key, same && source.backend == target.backend))
+            }
+        }
+    }
+
+    /// Returns both documents under `key`, verified.
+    async fn both<T: Document>(&self, key: &RecordKey) -> Result<(T, T), OperationError> {
+        let migration = self.migration;
+        let source = migration.source.catalog.load_fenced::<Form<T>>(key).await?;
+        let source = source.ok_or_else(|| removed(key))?;
+        source.verify(migration.source.keys().mac_key().await?)?;
+        match (source.record, migration.there::<T>(key).await?) {
+            (Form::Moved(source), There::Copied(target)) => Ok((source.document, target)),
+            _ => Err(removed(key)),
+        }
+    }
+
+    async fn verify_secrets(&self, key: &RecordKey) -> Result<Vec<Unmoved>, OperationError> {
+        let (source, target) = self.both::<SecretDocument>(key).await?;
+        let mut wrong = differs(key, is_copy(&source, &target));
+        if !wrong.is_empty() {
+            return Ok(wrong);
+        }
+        for (before, secret) in secrets(&source).zip(secrets(&target)) {
+            if secret.state != SecretState::Ready {
+                continue;
+            }
+            for (former, version) in before.versions.iter().zip(&secret.versions) {
+                let found = self
+                    .verify_version((before, former), (secret, version))
+                    .await?;
+                wrong.extend(found.map(|reason| unmoved(secret, version, &reason)));
+            }
+        }
+        Ok(wrong)
+    }
+
+    /// Returns what is wrong with a version on the target.
+    async fn verify_version(
+        &self,
+        (before, former): (&SecretRecord, &VersionRecord),
+        (secret, version): (&SecretRecord, &VersionRecord),
+    ) -> Result<Option<String>, OperationError> {
+        let built_in = &self.built_in;
+        if secret.backend != built_in.target.uuid {
+            return Ok(None);
+        }
+        let envelope = match built_in.target.fetch_envelope(secret, version).await {
+            Ok(envelope) => envelope,
+            Err(error) if is_lost(&error) => {
+                // It may have been lost before.
+                return match built_in.source.fetch_envelope(before, former).await {
+                    Err(lost) if is_lost(&lost) => Ok(None),
+                    Err(error) => Err(error),
+                    Ok(_) => Ok(Some(error.with_sources())),
+                };
+            }
+            Err(error) => return Err(error),
+        };
+        let wraps = envelope.wrapped_keys().iter().map(|(kek, _)| kek);
+        let is_as_recorded = wraps.eq(version.keks.iter());
+        let wrong = "it is wrapped for other keys than its record says";
+        Ok((!is_as_recorded).then(|| wrong.to_owned()))
+    }
+}
+
+/// Returns whether two documents differ in nothing but what names the platform.
+fn is_copy(source: &SecretDocument, target: &SecretDocument) -> bool {
+    let stripped = |document: &SecretDocument| {
+        let mut document = document.clone();
+        document.write_id = uuid::Uuid::nil();
+        let all = document.current.iter_mut().chain(&mut document.displaced);
+        for version in all.flat_map(|secret| &mut secret.versions) {
+            version.native_id = crate::store::NativeVersionId::new(String::new());
+            version.wraps_sha256.clear();
+            version.keks.clear();
+            version.superseded.clear();
+        }
+        document
+    };
+    stripped(source) == stripped(target)
+}
+
+fn differs(key: &RecordKey, is_same: bool) -> Vec<Unmoved> {
+    let differs = || Unmoved {
+        subject: key.to_string(),
+        version: None,
+        reason: "its copy differs from it".to_owned(),
+    };
+    (!is_same).then(differs).into_iter().collect()
+}

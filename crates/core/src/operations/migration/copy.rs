@@ -1,0 +1,278 @@
+//! Fences and copies the records of the source.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use futures_util::{StreamExt as _, stream};
+use uuid::Uuid;
+
+use super::fence::There;
+use super::report::{Copied, Migrated, Unmoved};
+use super::stage::Begun;
+use super::versions::{BuiltIn, Puts, delete};
+use super::{AT_ONCE, CHUNK, Migration};
+use crate::catalog::{
+    BackendDocument, CatalogErrorKind, DefaultBackendRecord, EntryKey, RecordKey, Revision,
+    SecretDocument, SecretRecord,
+};
+use crate::names::Slug;
+use crate::operations::held_document::Document as _;
+use crate::operations::key_versions::KeyVersions;
+use crate::operations::keyrings::OrganizationKeyring;
+use crate::operations::keys::{RewrappedRecords, rewrap_credentials};
+use crate::operations::{Interrupt, OperationError};
+
+/// A copy of all records.
+#[derive(Debug)]
+pub(super) struct Copying<'a> {
+    pub(super) migration: &'a Migration,
+    pub(super) begun: &'a Begun,
+    pub(super) interrupt: &'a Interrupt,
+    pub(super) built_in: BuiltIn,
+    keyring: Arc<OrganizationKeyring>,
+    versions: KeyVersions,
+    /// The records that this call has copied, or found copied.
+    done: HashSet<RecordKey>,
+}
+
+impl<'a> Copying<'a> {
+    pub(super) async fn new(
+        migration: &'a Migration,
+        begun: &'a Begun,
+        interrupt: &'a Interrupt,
+    ) -> Result<Self, OperationError> {
+        let keyring = migration.target.keys().wrapping_keyring().await?;
+        if let Some(key) = keyring.keyring.forbidden() {
+            return Err(OperationError::KeyNotAllowed { key: key.clone() });
+        }
+        let platform = Slug::platform_backend();
+        Ok(Self {
+            migration,
+            begun,
+            interrupt,
+            built_in: BuiltIn {
+                source: migration.source.backends().open(&platform).await?,
+                target: migration.target.backends().open(&platform).await?,
+                keyring: keyring.keyring.clone(),
+                source_keys: migration.source_keys(),
+                organization: migration.target.existing().await?.uuid,
+            },
+            versions: KeyVersions::of(&keyring.keyring).await?,
+            keyring,
+            done: HashSet::new(),
+        })
+    }
+
+    /// Returns the documents that this call has copied, or found copied.
+    pub(super) fn documents(&self) -> impl Iterator<Item = &RecordKey> {
+        self.done.iter()
+    }
+
+    /// Copies what the source has and this call has not copied yet. A record that fails does
+    /// not keep the others from being copied.
+    ///
+    /// # Errors
+    ///
+    /// Failures that no other record would escape.
+    pub(super) async fn pass(
+        &mut self,
+        done: &mut Migrated,
+        report: &(dyn Fn(&Migrated) + Sync),
+    ) -> Result<(), OperationError> {
+        let catalog = &self.migration.source.catalog;
+        let mut keys = Vec::new();
+        for prefix in ["backends", "entries", "secrets"] {
+            let mut listed = catalog.list(prefix).await?;
+            listed.retain(|key| !self.done.contains(key));
+            keys.push(listed);
+        }
+        let default = DefaultBackendRecord::key(&());
+        if !self.done.contains(&default) && catalog.exists(&default).await? {
+            keys[0].push(default);
+        }
+        done.total += keys.iter().map(Vec::len).sum::<usize>();
+        for of_kind in keys {
+            // A secret's entries, and its backend, come before it.
+            for some in of_kind.chunks(CHUNK) {
+                self.interrupt.before("migrate records")?;
+                let copied = self.copy_all(some).await;
+                for (key, outcome) in some.iter().zip(copied) {
+                    match outcome {
+                        Ok(copied) => {
+                            done.add(copied);
+                            self.done.insert(key.clone());
+                        }
+                        Err(error) if error.ends_all() => return Err(error),
+                        Err(error) => done.failed.push(Unmoved::record(key, &error)),
+                    }
+                }
+                done.looked_at += some.len();
+                report(done);
+            }
+        }
+        Ok(())
+    }
+
+    /// Copies some records. All of them end before a failure is returned: none is dropped
+    /// within a commit.
+    async fn copy_all(&self, keys: &[RecordKey]) -> Vec<Result<Copied, OperationError>> {
+        let each: Vec<_> = keys.iter().map(|key| Box::pin(self.copy(key))).collect();
+        stream::iter(each).buffered(AT_ONCE).collect().await
+    }
+
+    async fn copy(&self, key: &RecordKey) -> Result<Copied, OperationError> {
+        match key.as_str().split_once('/') {
+            Some(("backends", _)) => self.backend(key).await,
+            Some(("entries", _)) => self.entry(key).await,
+            Some(("secrets", _)) => self.secret(key).await,
+            _ => self.default(key).await,
+        }
+    }
+
+    /// Copies the record of a backend, its credentials under the key of the target.
+    async fn backend(&self, key: &RecordKey) -> Result<Copied, OperationError> {
+        let (migration, moved) = (self.migration, &self.begun.moved);
+        let mut document: BackendDocument = migration.fence(key, moved, self.interrupt).await?;
+        let revision = match migration.there::<BackendDocument>(key).await? {
+            There::Vacant(revision) => revision,
+            There::Copied(_) => return Ok(Copied::default()),
+        };
+        if let Some(record) = &mut document.backend {
+            let mut counts = RewrappedRecords::default();
+            rewrap_credentials(record, &self.keyring, &self.versions, &mut counts).await?;
+        }
+        document.write_id = Uuid::new_v4();
+        self.written(key, document, revision).await
+    }
+
+    async fn default(&self, key: &RecordKey) -> Result<Copied, OperationError> {
+        let (migration, moved) = (self.migration, &self.begun.moved);
+        let mut document: DefaultBackendRecord =
+            migration.fence(key, moved, self.interrupt).await?;
+        match migration.there::<DefaultBackendRecord>(key).await? {
+            There::Copied(_) => Ok(Copied::default()),
+            There::Vacant(revision) => {
+                document.write_id = Uuid::new_v4();
+                self.written(key, document, revision).await
+            }
+        }
+    }
+
+    async fn written<T: crate::operations::held_document::Document>(
+        &self,
+        key: &RecordKey,
+        document: T,
+        revision: Revision,
+    ) -> Result<Copied, OperationError> {
+        let written = self
+            .migration
+            .write(key, document, revision, self.interrupt);
+        Ok(Copied {
+            is_new: written.await?,
+            ..Copied::default()
+        })
+    }
+
+    /// Copies an entry as it is stored: the MAC key is the same on both platforms.
+    async fn entry(&self, key: &RecordKey) -> Result<Copied, OperationError> {
+        let source = &self.migration.source.catalog;
+        // Its own process may have removed it.
+        let Some((stored, _)) = source.read_stored(key).await? else {
+            return Ok(Copied::default());
+        };
+        let target = &self.migration.target.catalog;
+        match target.write_stored(key, &stored, Revision::ABSENT).await {
+            Ok(_) => Ok(Copied {
+                is_new: true,
+                ..Copied::default()
+            }),
+            Err(error) if error.kind() == CatalogErrorKind::Conflict => Ok(Copied::default()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Copies the document of a name, with the versions of its secrets.
+    async fn secret(&self, key: &RecordKey) -> Result<Copied, OperationError> {
+        let (migration, moved) = (self.migration, &self.begun.moved);
+        let mut document: SecretDocument = migration.fence(key, moved, self.interrupt).await?;
+        let revision = match migration.there::<SecretDocument>(key).await? {
+            There::Vacant(revision) => revision,
+            There::Copied(_) => return Ok(Copied::default()),
+        };
+        let (mut done, mut puts) = (Copied::default(), Puts::default());
+        let moved = self.move_secrets(&mut document, &mut done, &mut puts);
+        if let Err(error) = moved.await {
+            puts.take_back().await;
+            return Err(error);
+        }
+        document.write_id = Uuid::new_v4();
+        let secrets: Vec<SecretRecord> = secrets(&document).cloned().collect();
+        let written = migration.write(key, document, revision, self.interrupt);
+        if !written.await? {
+            // Another call has copied it.
+            puts.take_back().await;
+            return Ok(Copied::default());
+        }
+        puts.delete_superseded().await;
+        if self.begun.is_resumed {
+            self.delete_leftovers(&secrets).await;
+        }
+        done.is_new = true;
+        Ok(done)
+    }
+
+    async fn move_secrets(
+        &self,
+        document: &mut SecretDocument,
+        done: &mut Copied,
+        puts: &mut Puts,
+    ) -> Result<(), OperationError> {
+        let all = document.current.iter_mut().chain(&mut document.displaced);
+        for secret in all {
+            // An entry may be younger than the listing of entries.
+            for entry in secret.entries() {
+                self.entry(&EntryKey::record_key(&entry)).await?;
+            }
+            self.migration
+                .move_versions(secret, &self.built_in, done, puts, self.interrupt)
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// Deletes versions that an interrupted call has put, and whose record it has not written.
+    async fn delete_leftovers(&self, secrets: &[SecretRecord]) {
+        let target = &self.built_in.target;
+        let Some(listing) = target.store.listing() else {
+            return;
+        };
+        for secret in secrets.iter().filter(|it| it.backend == target.uuid) {
+            let known = secret.stored_ids();
+            let name = &secret.remote_name;
+            match listing.versions_besides(name, &known).await {
+                Ok(leftovers) if leftovers.is_empty() => {}
+                Ok(leftovers) => {
+                    let ids = leftovers.into_iter().map(|version| version.id);
+                    delete(target, name, ids.collect()).await;
+                }
+                Err(error) => tracing::warn!(%error, "leftovers of a migration may stay"),
+            }
+        }
+    }
+
+    /// Removes the entries that the target has from an earlier time there, and the source no
+    /// longer has: their objects are gone.
+    pub(super) async fn remove_former_entries(&self) -> Result<(), OperationError> {
+        let target = &self.migration.target.catalog;
+        let listed = target.list("entries").await?;
+        for key in listed.iter().filter(|key| !self.done.contains(key)) {
+            target.remove(key).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Returns the secrets of a document.
+pub(super) fn secrets(document: &SecretDocument) -> impl Iterator<Item = &SecretRecord> {
+    document.current.iter().chain(&document.displaced)
+}

@@ -1,0 +1,148 @@
+//! The whole migration, and its end.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::Migration;
+use super::copy::Copying;
+use super::report::Migrated;
+use super::stage::{Held, Stage, held, overtaken, wraps};
+use crate::catalog::{Catalog, Compared, Move, OrganizationRecord, OrganizationState};
+use crate::deadline::{OperationContext, Stop, duration_in_tests};
+use crate::operations::organization::key;
+use crate::operations::{Interrupt, OperationError};
+
+/// How long after the mark the names are listed for the last time. Whoever creates a record has
+/// looked for the mark at most 10 s before the request is sent, and the request may be on its
+/// way for the rest of the time.
+const FENCE_WAIT: Duration = Duration::from_secs(60);
+
+impl Migration {
+    /// Moves the organization, or continues to.
+    ///
+    /// A record or a version that fails does not keep the others from being moved. The
+    /// organization is then on neither platform, until a later call has moved the rest.
+    ///
+    /// # Errors
+    ///
+    /// `MigrationTargetTaken`; `KeyNotAllowed`; `Interrupted`; failures of catalogs and KEKs
+    /// that concern everything.
+    pub async fn run(
+        &self,
+        report: &(dyn Fn(&Migrated) + Sync),
+        interrupt: &Interrupt,
+    ) -> Result<Migrated, OperationError> {
+        interrupt.before("migrate")?;
+        let mut done = Migrated::default();
+        match self.stage().await? {
+            Stage::Done => {
+                done.is_complete = true;
+                return Ok(done);
+            }
+            Stage::Complete { source } => {
+                self.point(&source, interrupt).await?;
+                done.is_complete = true;
+                return Ok(done);
+            }
+            stage => {
+                let begun = self.begin(stage, interrupt).await?;
+                let marked = Instant::now();
+                let mut copying = Copying::new(self, &begun, interrupt).await?;
+                copying.pass(&mut done, report).await?;
+                wait_until(marked + fence_wait()).await?;
+                interrupt.before("last listing")?;
+                copying.pass(&mut done, report).await?;
+                if begun.is_return {
+                    copying.remove_former_entries().await?;
+                }
+                if done.failed.is_empty() {
+                    copying.verify(&mut done, report).await?;
+                }
+                if done.failed.is_empty() {
+                    self.finish(&begun.moved, interrupt).await?;
+                    done.is_complete = true;
+                }
+            }
+        }
+        Ok(done)
+    }
+
+    /// Lets others use the target, and leaves the way to it on the source.
+    async fn finish(&self, moved: &Move, interrupt: &Interrupt) -> Result<(), OperationError> {
+        let mac_key = self.source.keys().mac_key().await?;
+        let target = self.target.catalog.load_fenced(&key()).await?;
+        let target = held(target.ok_or_else(|| self.target.missing())?, mac_key)?;
+        let source = self.source.catalog.load_fenced(&key()).await?;
+        let source = held(source.ok_or_else(|| self.source.missing())?, mac_key)?;
+        if let OrganizationState::Arriving { migration, .. } = &target.record.state
+            && migration.id == moved.id
+        {
+            let mut record = target.record.clone();
+            record.generation = record.generation.max(source.record.generation) + 1;
+            record.state = OrganizationState::Ready {
+                mac_key: wraps(&record),
+            };
+            interrupt.before("finish arriving organization")?;
+            self.commit(&self.target.catalog, &target, record).await?;
+        }
+        self.point(&source, interrupt).await
+    }
+
+    /// Leaves the way to the target on the source.
+    async fn point(&self, source: &Held, interrupt: &Interrupt) -> Result<(), OperationError> {
+        let OrganizationState::Moving { migration, .. } = &source.record.state else {
+            // Another call has finished.
+            return Ok(());
+        };
+        let mut record = source.record.clone();
+        record.generation += 1;
+        record.state = OrganizationState::Moved {
+            mac_key: wraps(&record),
+            migration: migration.clone(),
+        };
+        interrupt.before("point to target")?;
+        self.commit(&self.source.catalog, source, record).await
+    }
+
+    /// Commits a record of the organization. Another call may have committed the same.
+    async fn commit(
+        &self,
+        catalog: &Catalog,
+        present: &Held,
+        record: OrganizationRecord,
+    ) -> Result<(), OperationError> {
+        let mac_key = self.source.keys().mac_key().await?;
+        let key = key();
+        let written = catalog.compare_and_set(&key, &record, Some(mac_key), present.revision);
+        match OperationContext::committing(written).await? {
+            Compared::Written(revision) => {
+                if let Err(error) = catalog.forget_history(&key, revision).await {
+                    tracing::warn!(%error, "earlier wraps of the MAC key stay in the history");
+                }
+                Ok(())
+            }
+            Compared::Overtaken(Some(now))
+                if std::mem::discriminant(&now.record.state)
+                    == std::mem::discriminant(&record.state) =>
+            {
+                Ok(now.verify(mac_key)?)
+            }
+            Compared::Overtaken(_) => Err(overtaken()),
+        }
+    }
+}
+
+fn fence_wait() -> Duration {
+    duration_in_tests("PLANTON_TEST_MOVE_WAIT_MS", FENCE_WAIT)
+}
+
+/// Waits until `time`.
+async fn wait_until(time: Instant) -> Result<(), OperationError> {
+    let wait = time.saturating_duration_since(Instant::now());
+    let paused = OperationContext::current().pause(wait).await;
+    paused.map_err(|stop| OperationError::Interrupted {
+        step: "last listing",
+        timed_out: stop == Stop::DeadlinePassed,
+    })
+}

@@ -1,0 +1,364 @@
+//! How far a migration is, by the organization's records on both platforms, and its beginning.
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use super::Migration;
+use crate::catalog::{
+    Compared, Loaded, Move, OrganizationRecord, OrganizationState, Revision, WrappedMacKey,
+};
+use crate::deadline::OperationContext;
+use crate::operations::credential::CredentialOwner;
+use crate::operations::key_versions::KeyVersions;
+use crate::operations::keys::{RewrappedRecords, rewrap_keys};
+use crate::operations::organization::{Opened, key};
+use crate::operations::{ChangedRecord, Interrupt, OperationError};
+use planton_envelope::{DataKey, MacKey};
+
+/// How often the beginning is tried again while others write.
+const TRIES: usize = 5;
+
+/// A loaded record of the organization.
+#[derive(Debug)]
+pub(super) struct Held {
+    pub(super) record: OrganizationRecord,
+    pub(super) revision: Revision,
+}
+
+/// How far a migration is.
+#[derive(Debug)]
+pub(super) enum Stage {
+    /// It has not begun. The target has no record, or that of a migration away from it.
+    Vacant { source: Held, target: Option<Held> },
+    /// The target awaits it, and perhaps the source is marked.
+    Begun {
+        source: Held,
+        target: Held,
+        id: Uuid,
+    },
+    /// The target has all, and the source does not say so yet.
+    Complete { source: Held },
+    /// It is done.
+    Done,
+}
+
+/// A migration that has begun.
+#[derive(Debug)]
+pub(super) struct Begun {
+    /// The migration, as the source's records name it.
+    pub(super) moved: Move,
+    /// Whether an earlier call has begun it.
+    pub(super) is_resumed: bool,
+    /// Whether the organization was on the target before.
+    pub(super) is_return: bool,
+}
+
+impl Migration {
+    /// Opens the source, whatever a migration has made of it, and returns its MAC key.
+    ///
+    /// # Errors
+    ///
+    /// `OrganizationMissing`; `RestoreNotAccepted`; failures of catalog and KEK.
+    pub(super) async fn open_source(&self) -> Result<&MacKey, OperationError> {
+        let source = &self.source;
+        let key = key();
+        let loaded = source.catalog.load_fenced::<OrganizationRecord>(&key);
+        let loaded = loaded.await?.ok_or_else(|| source.missing())?;
+        let record = &loaded.record;
+        if record.state.mac_key().is_none() {
+            return Err(source.missing());
+        }
+        if let OrganizationState::Arriving { .. } = &record.state {
+            record.state.expect_in_place()?;
+        }
+        if let Some(restoration) = &record.restoration {
+            return Err(OperationError::RestoreNotAccepted {
+                organization: source.slug().clone(),
+                backup_of: restoration.backup_of,
+            });
+        }
+        source.expect_recorded_keys(record)?;
+        source.catalog.floor.learn(record);
+        // A second call finds it open.
+        let _opened = source.opened.set(Opened::Loaded(loaded));
+        source.keys().mac_key().await
+    }
+
+    /// Returns how far the migration is.
+    ///
+    /// # Errors
+    ///
+    /// `MigrationTargetTaken` if the target has another organization of this name, or the
+    /// source itself; `Catalog(Moved)` if the source was moved elsewhere; failures of the
+    /// catalogs.
+    pub(super) async fn stage(&self) -> Result<Stage, OperationError> {
+        use OrganizationState as S;
+        let mac_key = self.open_source().await?;
+        let source = self.source.catalog.load_fenced(&key()).await?;
+        let source = held(source.ok_or_else(|| self.source.missing())?, mac_key)?;
+        let key = key();
+        let target = self.target.catalog.load_fenced::<OrganizationRecord>(&key);
+        let target = target.await?;
+        let Some(target) = target else {
+            source.record.state.expect_in_place()?;
+            if !self.target.catalog.list("").await?.is_empty() {
+                return Err(self.taken());
+            }
+            return Ok(Stage::Vacant {
+                source,
+                target: None,
+            });
+        };
+        if target.record.uuid != source.record.uuid {
+            return Err(self.taken());
+        }
+        let target = held(target, mac_key)?;
+        Ok(match (&source.record.state, &target.record.state) {
+            (S::Ready { .. }, S::Moved { .. }) => Stage::Vacant {
+                source,
+                target: Some(target),
+            },
+            (S::Ready { .. }, S::Arriving { migration, .. }) => {
+                let id = migration.id;
+                Stage::Begun { source, target, id }
+            }
+            (
+                S::Moving { migration, .. },
+                S::Arriving {
+                    migration: other, ..
+                },
+            ) if migration.id == other.id => {
+                let id = migration.id;
+                Stage::Begun { source, target, id }
+            }
+            (S::Moving { .. }, S::Ready { .. }) => Stage::Complete { source },
+            (S::Moved { .. }, S::Ready { .. }) => Stage::Done,
+            (S::Moving { .. } | S::Moved { .. }, _) => {
+                source.record.state.expect_in_place()?;
+                return Err(self.taken());
+            }
+            _ => return Err(self.taken()),
+        })
+    }
+
+    /// Returns the error of a target that is no target.
+    fn taken(&self) -> OperationError {
+        OperationError::MigrationTargetTaken {
+            organization: self.target.slug().clone(),
+        }
+    }
+
+    /// Marks both records, the target's first: a target that cannot be used is noticed before
+    /// the source is out of use.
+    pub(super) async fn begin(
+        &self,
+        stage: Stage,
+        interrupt: &Interrupt,
+    ) -> Result<Begun, OperationError> {
+        let is_resumed = matches!(stage, Stage::Begun { .. });
+        let is_return = match &stage {
+            Stage::Vacant { target, .. } => target.is_some(),
+            // Whatever an interrupted return has left to do.
+            _ => true,
+        };
+        let mut stage = stage;
+        for _ in 0..TRIES {
+            let (source, target, id) = match stage {
+                Stage::Vacant { source, target } => (source, target, Uuid::new_v4()),
+                Stage::Begun { source, target, id } => (source, Some(target), id),
+                Stage::Complete { .. } | Stage::Done => return Err(self.taken()),
+            };
+            self.open_target(&source, target.as_ref(), id, interrupt)
+                .await?;
+            if let Some(moved) = self.mark(&source, id, interrupt).await? {
+                return Ok(Begun {
+                    moved,
+                    is_resumed,
+                    is_return,
+                });
+            }
+            stage = self.stage().await?;
+        }
+        Err(overtaken())
+    }
+
+    /// Marks the source as moving. Returns the migration that it names then; `None` if another
+    /// process has changed the record first.
+    async fn mark(
+        &self,
+        source: &Held,
+        id: Uuid,
+        interrupt: &Interrupt,
+    ) -> Result<Option<Move>, OperationError> {
+        if let OrganizationState::Moving { migration, .. } = &source.record.state {
+            return Ok(Some(migration.clone()));
+        }
+        let migration = Move {
+            id,
+            place: self.to.clone(),
+            since: Timestamp::now(),
+        };
+        let mut record = source.record.clone();
+        record.generation += 1;
+        record.state = OrganizationState::Moving {
+            mac_key: wraps(&source.record),
+            migration: migration.clone(),
+        };
+        interrupt.before("mark moving organization")?;
+        let mac_key = self.source.keys().mac_key().await?;
+        let key = key();
+        let catalog = &self.source.catalog;
+        let written = catalog.compare_and_set(&key, &record, Some(mac_key), source.revision);
+        match OperationContext::committing(written).await? {
+            Compared::Written(_) => Ok(Some(migration)),
+            Compared::Overtaken(_) => Ok(None),
+        }
+    }
+
+    /// Writes the target's record, with its keys, unless it is up to date, and opens the target
+    /// in this process.
+    async fn open_target(
+        &self,
+        source: &Held,
+        target: Option<&Held>,
+        id: Uuid,
+        interrupt: &Interrupt,
+    ) -> Result<(), OperationError> {
+        let mac_key = self.source.keys().mac_key().await?;
+        self.target.keys().expect_pinned(mac_key)?;
+        let target_keys = &self.target.platform;
+        match target {
+            Some(target) => self.target.expect_recorded_keys(&target.record)?,
+            None => {
+                self.target.resolve_keys().await?;
+                self.target.catalog.expect_usable().await?;
+                target_keys.kek.generate().await?;
+            }
+        }
+        if let Some(target) = target.filter(|target| is_current(target, source)) {
+            return self.adopt_target(&target.record, mac_key);
+        }
+        interrupt.before("provision target")?;
+        target_keys.kek.provision().await?;
+        if target_keys.mac_kek.id() != target_keys.kek.id() {
+            target_keys.mac_kek.provision().await?;
+        }
+        let mut record = self.arrived(source, target).await?;
+        record.state = OrganizationState::Arriving {
+            mac_key: wraps(&record),
+            migration: Move {
+                id,
+                place: self.from.clone(),
+                since: Timestamp::now(),
+            },
+        };
+        interrupt.before("write arriving organization")?;
+        let revision = target.map_or(Revision::ABSENT, |target| target.revision);
+        let catalog = &self.target.catalog;
+        let key = key();
+        let written = catalog.compare_and_set(&key, &record, Some(mac_key), revision);
+        match OperationContext::committing(written).await? {
+            Compared::Written(_) => self.adopt_target(&record, mac_key),
+            Compared::Overtaken(_) => Err(overtaken()),
+        }
+    }
+
+    /// Returns the record of the source under the keys of the target, ready for use.
+    async fn arrived(
+        &self,
+        source: &Held,
+        target: Option<&Held>,
+    ) -> Result<OrganizationRecord, OperationError> {
+        let mac_key = self.source.keys().mac_key().await?;
+        let keys = self.target.keys();
+        let uuid = source.record.uuid;
+        let mut escrow = source.record.escrow.clone();
+        let pins = &self.source.pins;
+        if let Some(key) = escrow.iter().find(|key| !pins.allows(&key.kek)) {
+            return Err(OperationError::KeyNotAllowed {
+                key: key.kek.clone(),
+            });
+        }
+        let keyring = keys.keyring_of(uuid, &escrow).await?;
+        let versions = KeyVersions::of(&keyring.keyring).await?;
+        let owner = CredentialOwner::organization();
+        let mut counts = RewrappedRecords::default();
+        rewrap_keys(&mut escrow, owner, &keyring, &versions, &mut counts).await?;
+        let opened = keyring.keyring.wrapping_keys().skip(1).cloned().collect();
+        let mac_key = keys.wrap_mac_key(uuid, mac_key, opened, None).await?;
+        let before = target.map_or(0, |target| target.record.generation);
+        Ok(OrganizationRecord {
+            // States must not take it for an older record.
+            generation: source.record.generation.max(before) + 1,
+            main_key: self.target.recorded_main_key(),
+            state: OrganizationState::Ready { mac_key },
+            escrow,
+            ..source.record.clone()
+        })
+    }
+
+    /// Opens the target in this process as it is going to be.
+    fn adopt_target(
+        &self,
+        record: &OrganizationRecord,
+        mac_key: &MacKey,
+    ) -> Result<(), OperationError> {
+        let mut record = record.clone();
+        record.state = OrganizationState::Ready {
+            mac_key: wraps(&record),
+        };
+        self.target.catalog.floor.learn(&record);
+        let mac_key = MacKey::from_data_key(DataKey::copy_of(mac_key.expose().expose()));
+        let escrow = record.escrow_digest();
+        if self
+            .target
+            .opened
+            .set(Opened::Written(record, mac_key))
+            .is_ok()
+        {
+            return Ok(());
+        }
+        // An earlier try has opened it. The escrow keys may be others by now.
+        let opened = self.target.opened.get().map(Opened::record);
+        match opened.is_some_and(|opened| opened.escrow_digest() == escrow) {
+            true => Ok(()),
+            false => Err(overtaken()),
+        }
+    }
+}
+
+/// Verifies a record of the organization.
+pub(super) fn held(
+    loaded: Loaded<OrganizationRecord>,
+    mac_key: &MacKey,
+) -> Result<Held, OperationError> {
+    loaded.verify(mac_key)?;
+    Ok(Held {
+        record: loaded.record,
+        revision: loaded.revision,
+    })
+}
+
+/// Returns the wraps of the MAC key in a record that has some.
+pub(super) fn wraps(record: &OrganizationRecord) -> Vec<WrappedMacKey> {
+    record.state.mac_key().unwrap_or_default().to_vec()
+}
+
+/// Returns whether an arriving record still fits the source's.
+fn is_current(target: &Held, source: &Held) -> bool {
+    matches!(target.record.state, OrganizationState::Arriving { .. })
+        && target.record.escrow_digest() == source.record.escrow_digest()
+        && target.record.floor == source.record.floor
+        && (target.record.generation > source.record.generation || !is_ready(source))
+}
+
+fn is_ready(held: &Held) -> bool {
+    held.record.state.is_ready()
+}
+
+/// Returns the error of a commit that lost to others, again and again.
+pub(super) fn overtaken() -> OperationError {
+    OperationError::ChangedConcurrently {
+        record: ChangedRecord::Organization,
+    }
+}

@@ -1,0 +1,262 @@
+//! Moves the sealed versions of a secret: their data keys to the key of the target, and those of
+//! the built-in backend to that of the target.
+
+use crate::catalog::{MAX_SUPERSEDED, SecretRecord, SecretState, VersionRecord};
+use crate::kek::{KekErrorKind, Keyring, WrapNames};
+use crate::operations::backends::Trust;
+use crate::operations::sealing::rewrap;
+use crate::operations::secrets::context;
+use crate::operations::{Backend, Interrupt, OperationError};
+use crate::store::{Deletion, NativeVersionId, RemoteName, StoreErrorKind};
+use planton_envelope::{Envelope, KekId};
+use uuid::Uuid;
+
+use super::Migration;
+use super::report::{Copied, Unmoved};
+
+/// The backends of a migration.
+#[derive(Debug)]
+pub(super) struct BuiltIn {
+    /// The built-in backend of the source.
+    pub(super) source: Backend,
+    /// That of the target. Both have the same uuid.
+    pub(super) target: Backend,
+    /// The keys that wrap on the target.
+    pub(super) keyring: Keyring,
+    /// The organization's keys on the source.
+    pub(super) source_keys: Vec<KekId>,
+    /// UUID of the catalog.
+    pub(super) organization: Uuid,
+}
+
+/// What a copy has put, to be deleted if its record is not committed, and what it has
+/// superseded, to be deleted after the commit.
+#[derive(Debug, Default)]
+pub(super) struct Puts {
+    new: Vec<(Backend, RemoteName, NativeVersionId)>,
+    superseded: Vec<(Backend, RemoteName, Vec<NativeVersionId>)>,
+}
+
+impl Migration {
+    /// Moves the versions of a secret, and enters them into its record.
+    ///
+    /// A secret that is being deleted stays as it is: the next destroy finds no object.
+    ///
+    /// # Errors
+    ///
+    /// Failures of stores and KEKs. A version that is lost is none.
+    pub(super) async fn move_versions(
+        &self,
+        secret: &mut SecretRecord,
+        built_in: &BuiltIn,
+        done: &mut Copied,
+        puts: &mut Puts,
+        interrupt: &Interrupt,
+    ) -> Result<(), OperationError> {
+        if secret.state != SecretState::Ready {
+            return Ok(());
+        }
+        if secret.backend == built_in.target.uuid {
+            return move_built_in(secret, built_in, done, puts, interrupt).await;
+        }
+        if !secret.versions.iter().any(|it| built_in.is_due(it)) {
+            return Ok(());
+        }
+        let backend = self.target.backends().of_secret(secret, Trust::Mac).await?;
+        let keyring = self.target.keys().wrapping_keyring_of(&backend).await?;
+        rewrap_registered(
+            secret,
+            built_in,
+            (&backend, &keyring),
+            done,
+            puts,
+            interrupt,
+        )
+        .await
+    }
+}
+
+impl BuiltIn {
+    /// Returns whether a data key is wrapped under a key of the source.
+    pub(super) fn is_due(&self, version: &VersionRecord) -> bool {
+        version
+            .keks
+            .iter()
+            .any(|kek| self.source_keys.contains(kek))
+    }
+
+    /// Wraps the data key of an envelope under the keys of `keyring`; `None` if no key at hand
+    /// unwraps it.
+    async fn rewrapped(
+        &self,
+        secret: &SecretRecord,
+        version: &VersionRecord,
+        keyring: &Keyring,
+        envelope: Envelope,
+    ) -> Result<Option<Envelope>, OperationError> {
+        let context = context(self.organization, secret, version.number);
+        let names = WrapNames::secret(&self.target.organization, &secret.name);
+        let payload = envelope.payload_digest();
+        match rewrap(envelope, context, &names, keyring, &version.keks).await {
+            // Whatever else the envelope says, its payload is the one that was sealed.
+            Ok(rewrapped) if rewrapped.payload_digest() != payload => {
+                Err(OperationError::EnvelopeRefused {
+                    secret: secret.name.to_string(),
+                    version: version.number,
+                })
+            }
+            Ok(rewrapped) => Ok(Some(rewrapped)),
+            Err(OperationError::Kek(error)) if error.kind() == KekErrorKind::Refused => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// Puts the versions of a secret into the built-in backend of the target.
+async fn move_built_in(
+    secret: &mut SecretRecord,
+    built_in: &BuiltIn,
+    done: &mut Copied,
+    puts: &mut Puts,
+    interrupt: &Interrupt,
+) -> Result<(), OperationError> {
+    let recorded = secret.clone();
+    let mut stored = SecretRecord {
+        versions: Vec::new(),
+        ..secret.clone()
+    };
+    for version in &mut secret.versions {
+        let fetched = built_in.source.fetch_envelope(&recorded, version).await;
+        let envelope = match fetched {
+            Ok(envelope) => envelope,
+            Err(error) if is_lost(&error) => {
+                // No put returns its identifier on the target: it is lost there as well.
+                version.superseded.clear();
+                done.lost
+                    .push(unmoved(&recorded, version, &error.with_sources()));
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
+        let keyring = &built_in.keyring;
+        let rewrapped = built_in.rewrapped(&recorded, version, keyring, envelope.clone());
+        let envelope = rewrapped.await?.unwrap_or_else(|| {
+            done.unopened.push(unmoved(&recorded, version, UNOPENED));
+            envelope
+        });
+        interrupt.before("put migrated version")?;
+        let put = built_in.target.put_again(&stored, version, &envelope);
+        version.native_id = put.await?;
+        version.superseded.clear();
+        describe(version, &envelope);
+        let name = stored.remote_name.clone();
+        puts.new
+            .push((built_in.target.clone(), name, version.native_id.clone()));
+        stored.versions.push(version.clone());
+        done.versions += 1;
+    }
+    Ok(())
+}
+
+/// Wraps again what a registered backend has under a key of the source.
+async fn rewrap_registered(
+    secret: &mut SecretRecord,
+    built_in: &BuiltIn,
+    (backend, keyring): (&Backend, &Keyring),
+    done: &mut Copied,
+    puts: &mut Puts,
+    interrupt: &Interrupt,
+) -> Result<(), OperationError> {
+    let capability = backend.store.capability();
+    let numbers: Vec<u64> = secret.versions.iter().map(|it| it.number).collect();
+    for number in numbers {
+        let recorded = secret.clone();
+        let Some(version) = secret.version_mut(number).filter(|it| built_in.is_due(it)) else {
+            continue;
+        };
+        let envelope = match backend.fetch_envelope(&recorded, version).await {
+            Ok(envelope) => envelope,
+            Err(error) if is_lost(&error) => {
+                done.lost
+                    .push(unmoved(&recorded, version, &error.with_sources()));
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
+        let rewrapped = built_in.rewrapped(&recorded, version, keyring, envelope);
+        let Some(envelope) = rewrapped.await? else {
+            done.unopened.push(unmoved(&recorded, version, UNOPENED));
+            continue;
+        };
+        interrupt.before("put migrated version")?;
+        let native_id = backend.put_again(&recorded, version, &envelope).await?;
+        let name = recorded.remote_name.clone();
+        puts.new
+            .push((backend.clone(), name.clone(), native_id.clone()));
+        let former = std::mem::replace(&mut version.native_id, native_id);
+        describe(version, &envelope);
+        version.superseded.push(former);
+        let excess = version.superseded.len().saturating_sub(MAX_SUPERSEDED);
+        version.superseded.drain(..excess);
+        if capability.deletes_versions {
+            let superseded = version.superseded.clone();
+            puts.superseded.push((backend.clone(), name, superseded));
+        }
+        done.rewraps += 1;
+    }
+    Ok(())
+}
+
+/// Describes an envelope in the record of its version.
+fn describe(version: &mut VersionRecord, envelope: &Envelope) {
+    version.wraps_sha256 = hex::encode(envelope.wraps_digest());
+    let wraps = envelope.wrapped_keys().iter();
+    version.keks = wraps.map(|(kek, _)| kek.clone()).collect();
+}
+
+/// Returns whether a version is lost for good: no later try would find it.
+pub(super) fn is_lost(error: &OperationError) -> bool {
+    match error {
+        OperationError::VersionLost { .. }
+        | OperationError::EnvelopeRefused { .. }
+        | OperationError::EnvelopeMalformed { .. } => true,
+        OperationError::Store(error) => error.kind() == StoreErrorKind::Corrupt,
+        _ => false,
+    }
+}
+
+const UNOPENED: &str = "no key at hand unwraps its data key, so it was copied as it is";
+
+pub(super) fn unmoved(secret: &SecretRecord, version: &VersionRecord, reason: &str) -> Unmoved {
+    Unmoved {
+        subject: secret.name.to_string(),
+        version: Some(version.number),
+        reason: reason.to_owned(),
+    }
+}
+
+impl Puts {
+    /// Deletes what was put, since no record names it. What cannot be deleted stays, sealed.
+    pub(super) async fn take_back(self) {
+        for (backend, name, id) in self.new {
+            delete(&backend, &name, vec![id]).await;
+        }
+    }
+
+    /// Deletes what the committed record calls superseded.
+    pub(super) async fn delete_superseded(self) {
+        for (backend, name, ids) in self.superseded {
+            delete(&backend, &name, ids).await;
+        }
+    }
+}
+
+/// Deletes versions. A later rewrap deletes what a failure leaves.
+pub(super) async fn delete(backend: &Backend, name: &RemoteName, ids: Vec<NativeVersionId>) {
+    match backend.store.delete(name, Deletion::Versions(ids)).await {
+        Err(error) if error.kind() != StoreErrorKind::NotFound => {
+            tracing::warn!(%error, "a version that nothing needs stays");
+        }
+        _ => {}
+    }
+}
