@@ -1,8 +1,13 @@
-//! `platform`: the organization on its platform, its keys and its escrow keys.
+//! `platform`: the organization on its platform, its keys and its escrow keys, and backups of
+//! its catalog.
 
+mod accept_rollback;
+mod backup;
+mod draft;
 mod escrow;
 mod init;
 mod report;
+mod restore;
 mod status;
 
 use std::process::ExitCode;
@@ -37,6 +42,25 @@ enum What {
     Escrow(escrow::Escrow),
     /// Rotate the key file of an embedded platform, or create it anew after a loss.
     KeyFile(KeyFile),
+    /// Write every record of the catalog to a file.
+    ///
+    /// The file has names, labels and settings, but no value, no envelope and no key. Runs beside
+    /// applies: each record is as it was at some time during the backup.
+    #[command(after_help = backup::STATUSES)]
+    Backup(backup::Backup),
+    /// Compare a backup with the catalog. Write what the catalog lacks with --apply.
+    ///
+    /// Stop every apply of the organization first. While records are written, nothing else opens
+    /// the organization; an interrupted call is repeated. Where the catalog lacks the
+    /// organization's own record, requires PLANTON_ORGANIZATION_FINGERPRINT.
+    #[command(after_help = restore::STATUSES)]
+    Restore(restore::Restore),
+    /// Say whether the catalog was rolled back. Make states take it as it is with --apply.
+    ///
+    /// States refuse records that are older than those that they have seen. Run this after
+    /// `restore`, or after the platform itself was restored.
+    #[command(after_help = accept_rollback::STATUSES)]
+    AcceptRollback(accept_rollback::AcceptRollback),
 }
 
 /// Output of a command.
@@ -61,5 +85,8 @@ pub(super) fn run(platform: Platform) -> ExitCode {
         What::Status(how) => status::run(how),
         What::Escrow(escrow) => escrow::run(escrow),
         What::KeyFile(key_file) => key_file::run(key_file),
+        What::Backup(backup) => backup::run(backup),
+        What::Restore(restore) => restore::run(restore),
+        What::AcceptRollback(accept) => accept_rollback::run(accept),
     }
 }

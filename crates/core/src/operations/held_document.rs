@@ -44,6 +44,7 @@ pub(crate) type HeldSecret = Held<SecretDocument>;
 impl Organization {
     /// Loads a document and verifies its MAC; an empty one if no record exists.
     pub(crate) async fn hold<T: Document>(&self, name: T::Name) -> Result<Held<T>, OperationError> {
+        self.learn_floor().await?;
         let loaded = self.catalog.load(&T::key(&name)).await?;
         self.held(name, loaded).await
     }
@@ -53,6 +54,7 @@ impl Organization {
         &self,
         name: T::Name,
     ) -> Result<Held<T>, OperationError> {
+        self.learn_floor().await?;
         let loaded = self.catalog.load_fenced(&T::key(&name)).await?;
         self.held(name, loaded).await
     }
@@ -80,7 +82,11 @@ impl Organization {
         loaded: Option<Loaded<T>>,
     ) -> Result<Held<T>, OperationError> {
         let Some(loaded) = loaded else {
-            return Ok(Held::new(name, T::default(), Revision::ABSENT));
+            // A later document of this name continues above what states have seen of an
+            // abandoned history.
+            let mut absent = T::default();
+            absent.raise_to(self.catalog.floor.value());
+            return Ok(Held::new(name, absent, Revision::ABSENT));
         };
         loaded.verify(self.keys().mac_key().await?)?;
         Ok(Held::new(name, loaded.record, loaded.revision))

@@ -14,8 +14,8 @@ use super::secrets::context;
 use super::{Backend, Interrupt, Keys, OperationError};
 use crate::catalog::CatalogErrorKind as K;
 use crate::catalog::{
-    BackendDocument, DefaultBackendRecord, RecordKey, SecretDocument, SecretRecord, SecretState,
-    VersionRecord,
+    BackendDocument, DefaultBackendRecord, Generations, RecordKey, SecretDocument, SecretRecord,
+    SecretState, VersionRecord,
 };
 use crate::kek::{KeyEncryptionKey, WrapNames};
 use crate::names::Slug;
@@ -149,7 +149,7 @@ impl Keys<'_> {
     }
 
     /// Loads a record and verifies its MAC; `None` with a finding if it is altered.
-    async fn verified_document<T: serde::de::DeserializeOwned>(
+    async fn verified_document<T: Generations>(
         self,
         key: &RecordKey,
         found: &mut Verification,

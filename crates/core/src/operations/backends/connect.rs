@@ -381,6 +381,7 @@ impl Backends<'_> {
         name: &Slug,
         is_current: impl Fn(&Loaded<BackendDocument>) -> bool,
     ) -> Result<Option<Loaded<BackendDocument>>, OperationError> {
+        self.organization.learn_floor().await?;
         let key = BackendDocument::key(name);
         let is_doubtful = |loaded: Option<&Loaded<BackendDocument>>| {
             loaded.is_none_or(|loaded| in_use(loaded).is_none() || !is_current(loaded))

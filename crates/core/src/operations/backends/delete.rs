@@ -128,6 +128,9 @@ impl Backends<'_> {
         }
         let on_destroy = record.arguments.on_destroy;
         if record.state != BackendState::Deleting {
+            // The cleanup deletes what no record names.
+            let organization = self.organization.existing().await?;
+            self.organization.expect_accepted(organization)?;
             // Before the mark, since a creation that reads the mark fails.
             let unfinished = unfinished(record);
             let usage = self.settled_usage(uuid, unfinished, interrupt).await?;

@@ -224,6 +224,10 @@ impl Backends<'_> {
             Some(record) => {
                 RefreshedBackend::Present(Box::new(self.view_of(&document, record, catalog)))
             }
+            // The caller has seen a history that was abandoned: the backend may be of it.
+            None if seen.is_some_and(|seen| seen < self.organization.catalog.floor.value()) => {
+                RefreshedBackend::RecordMissing
+            }
             None => RefreshedBackend::Gone,
         })
     }

@@ -140,7 +140,8 @@ impl DefaultBackend<'_> {
         let overruled = |loaded: Option<&Loaded<DefaultBackendRecord>>| {
             let nothing = DefaultBackendRecord::default();
             let record = loaded.map_or(&nothing, |loaded| &loaded.record);
-            let (backend, found) = (&record.backend, record.generation);
+            let floor = self.organization.catalog.floor.value();
+            let (backend, found) = (&record.backend, record.generation.max(floor));
             let seen = self
                 .organization
                 .connections
@@ -148,6 +149,7 @@ impl DefaultBackend<'_> {
                 .rollback_of_default(backend, found)?;
             Some(OperationError::DefaultBackendRolledBack { seen, found })
         };
+        self.organization.learn_floor().await?;
         let key = DefaultBackendRecord::key(&());
         let loaded = self
             .organization

@@ -128,7 +128,7 @@ impl Keys<'_> {
     ///
     /// # Errors
     ///
-    /// `UnknownBackend`; `Interrupted`; failures of catalog, store and KEK that concern the
+    /// `RestoreNotAccepted` if it deletes; `UnknownBackend`; `Interrupted`; failures of catalog, store and KEK that concern the
     /// whole backend. Whatever concerns one object is a [`Disposal::Failed`].
     pub async fn collect(
         self,
@@ -138,6 +138,11 @@ impl Keys<'_> {
         (report, interrupt): (&(dyn Fn(&Collection) + Sync), &Interrupt),
     ) -> Result<(), OperationError> {
         self.mac_key().await?;
+        if what.deletes {
+            // Fenced: records of the backup do not name what was written after it.
+            let record = self.hold_record().await?.record;
+            self.organization.expect_accepted(&record)?;
+        }
         let opened = self.organization.backends().open(backend).await?;
         let collector = Collector {
             keys: self,

@@ -129,6 +129,9 @@ impl Secrets<'_> {
         request: &DeleteSecret,
     ) -> Result<DeletedSecret, OperationError> {
         let (seen, found) = (request.generation, held.document.generation);
+        if seen < self.organization.catalog.floor.value() {
+            return Ok(DeletedSecret::RecordMissing);
+        }
         if seen != u64::MAX && found < seen {
             return Err(OperationError::RolledBack {
                 name: request.name.clone(),

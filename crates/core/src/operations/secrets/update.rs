@@ -305,6 +305,9 @@ impl Secrets<'_> {
             });
         }
         let Some(record) = held.named(name, *uuid) else {
+            if *generation < self.organization.catalog.floor.value() {
+                return Err(OperationError::RecordMissing { name: name.clone() });
+            }
             return Err(OperationError::SecretNotFound {
                 secret: name.to_string(),
             });

@@ -108,7 +108,11 @@ pub(super) async fn register_with_password(
 }
 
 /// Sets the default if it is unset, and changes it as its owner otherwise.
-async fn chosen(process: &Organization, named: &str, expected: &str) -> DefaultBackendView {
+pub(super) async fn chosen(
+    process: &Organization,
+    named: &str,
+    expected: &str,
+) -> DefaultBackendView {
     set(process, named, expected).await.unwrap()
 }
 

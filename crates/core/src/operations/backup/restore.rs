@@ -1,0 +1,507 @@
+//! Writes the records of a backup to a catalog that lacks them.
+
+use std::io::{BufRead, Seek};
+
+use futures_util::{StreamExt as _, stream};
+use jiff::Timestamp;
+use serde::Deserialize;
+use uuid::Uuid;
+
+use super::file::{BackupFileError, BackupHeader, BackupReader};
+use super::{AT_ONCE, CHUNK, is_unreadable, mac_of, verifies};
+use crate::catalog::{
+    CatalogErrorKind, Compared, Loaded, OrganizationRecord, RecordKey, Restoration,
+    RestorationState, Revision, StoredRecord,
+};
+use crate::operations::organization::{Opened, key as organization_key};
+use crate::operations::{Interrupt, Keys, OperationError};
+use planton_envelope::MacKey;
+
+/// How often a record is read again while others write it.
+const TRIES: usize = 4;
+
+/// A file to restore from. It is read more than once.
+pub trait BackupSource: BufRead + Seek + Send {}
+
+impl<T: BufRead + Seek + Send> BackupSource for T {}
+
+/// What to do with the records of a backup.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Restore {
+    /// Write what is missing; otherwise only compare.
+    pub applies: bool,
+    /// Also replace the records that differ from the backup.
+    pub overwrites: bool,
+}
+
+/// How far a restoration has got.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RestoreProgress {
+    /// Records that were compared or written.
+    pub looked_at: u64,
+    /// Records in the backup.
+    pub total: u64,
+}
+
+/// A record that differs from that of the backup.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DifferentRecord {
+    /// Its key.
+    pub key: RecordKey,
+    /// Its generation in the backup; `None` for a record that has none.
+    pub in_backup: Option<u64>,
+    /// Its generation in the catalog.
+    pub in_catalog: Option<u64>,
+    /// Whether the catalog's record has a MAC that does not verify.
+    pub is_altered: bool,
+}
+
+/// Result of a restoration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Restored {
+    /// The backup.
+    pub header: BackupHeader,
+    /// Records in the backup.
+    pub records: u64,
+    /// Records that were missing in the catalog. They are written, if that was asked for.
+    pub missing: u64,
+    /// Records that the catalog has as the backup has them.
+    pub equal: u64,
+    /// Records that differ. They are replaced, if that was asked for.
+    pub different: Vec<DifferentRecord>,
+    /// Whether anything was written, by this call or by an interrupted one that it continued.
+    /// The catalog then waits for [`accept_rollback`](Keys::accept_rollback).
+    pub is_pending: bool,
+}
+
+/// The organization's record in the catalog, if there is one.
+enum Present {
+    Absent,
+    /// It is no record, or its MAC does not verify.
+    Unreadable(Revision),
+    Verified(Box<Loaded<OrganizationRecord>>),
+}
+
+/// What became of one record.
+enum Compare {
+    Missing,
+    Equal,
+    Different(DifferentRecord),
+}
+
+impl Keys<'_> {
+    /// Compares a backup with the catalog, and on request writes what the catalog lacks. A killed
+    /// call is repeated with the same backup.
+    ///
+    /// The backup is verified as a whole before anything is written. While records are written,
+    /// the organization's record says so, and no other process opens the organization: it could
+    /// take the absence of a record for a fact.
+    ///
+    /// Requires a process of its own ([`for_restoring`](crate::operations::Organization::for_restoring)).
+    ///
+    /// # Errors
+    ///
+    /// `Backup` for a file that is damaged, or of another catalog; `PinsMissing` if neither the
+    /// catalog nor a pin vouches for the MAC key; `Catalog(Altered)`; `ChangedConcurrently`;
+    /// failures of catalog and KEK.
+    pub async fn restore<R: BackupSource>(
+        self,
+        source: &mut R,
+        what: Restore,
+        report: &(dyn Fn(RestoreProgress) + Sync),
+        interrupt: &Interrupt,
+    ) -> Result<Restored, OperationError> {
+        interrupt.before("restore")?;
+        let (header, own) = self.expect_own(source)?;
+        let present = self.open_for_restoring(&own, what).await?;
+        let records = self.verify_backup(source).await?;
+        let mut restored = Restored {
+            header,
+            records,
+            missing: 0,
+            equal: 0,
+            different: Vec::new(),
+            is_pending: false,
+        };
+        let mut restorer = Restorer {
+            keys: self,
+            mac_key: self.mac_key().await?,
+            what: Restore {
+                applies: false,
+                ..what
+            },
+            report,
+            interrupt,
+        };
+        restorer.look_at_organization(&present, &own, &mut restored);
+        restorer.look_at_all(source, &mut restored).await?;
+        restored.is_pending = present.is_pending();
+        let replaced = match what.overwrites {
+            true => restored.different.len(),
+            false => 0,
+        };
+        let is_due = restored.missing > 0 || replaced > 0 || present.is_being_written();
+        if !what.applies || !is_due {
+            return Ok(restored);
+        }
+        let marked = restorer.begin(&present, &own, &restored.header).await?;
+        restorer.what.applies = true;
+        let mut again = Restored {
+            missing: 0,
+            equal: 0,
+            different: Vec::new(),
+            ..restored.clone()
+        };
+        restorer.look_at_all(source, &mut again).await?;
+        restorer.end(marked).await?;
+        Ok(Restored {
+            is_pending: true,
+            ..restored
+        })
+    }
+
+    /// Checks that a backup is of this organization. Returns its header and the organization's
+    /// record in it.
+    fn expect_own<R: BackupSource>(
+        self,
+        source: &mut R,
+    ) -> Result<(BackupHeader, Loaded<OrganizationRecord>), OperationError> {
+        let mut reader = reader(source)?;
+        let header = reader.header().clone();
+        let of_another = || BackupFileError::OfAnother {
+            organization: header.organization.clone(),
+            catalog: header.catalog,
+        };
+        if header.organization != *self.organization.slug() {
+            return Err(of_another().into());
+        }
+        let key = organization_key();
+        let Some((first, stored)) = reader.next_record()? else {
+            return Err(BackupFileError::Line(2).into());
+        };
+        if first != key {
+            return Err(BackupFileError::Line(2).into());
+        }
+        let own: Loaded<OrganizationRecord> = self
+            .organization
+            .catalog
+            .parse(&key, (stored, Revision::ABSENT))?;
+        let record = &own.record;
+        if record.organization != header.organization || record.uuid != header.catalog {
+            return Err(of_another().into());
+        }
+        if !record.state.is_ready() {
+            return Err(BackupFileError::Line(2).into());
+        }
+        Ok((header, own))
+    }
+
+    /// Opens the organization by its record in the catalog, or else by that in the backup.
+    async fn open_for_restoring(
+        self,
+        own: &Loaded<OrganizationRecord>,
+        what: Restore,
+    ) -> Result<Present, OperationError> {
+        let organization = self.organization;
+        let key = organization_key();
+        let found = organization.catalog.read_stored(&key).await?;
+        let revision = found.as_ref().map(|(_, revision)| *revision);
+        let parsed = found.map(|found| {
+            organization
+                .catalog
+                .parse::<OrganizationRecord>(&key, found)
+        });
+        let present = match parsed.transpose() {
+            Ok(None) => None,
+            Ok(Some(found)) => {
+                if found.record.uuid != own.record.uuid {
+                    return Err(OperationError::DifferentPlatform {
+                        expected: own.record.uuid,
+                        found: Some(found.record.uuid),
+                    });
+                }
+                Some(found)
+            }
+            Err(error) if what.overwrites && is_unreadable(&error) => None,
+            Err(error) => return Err(error.into()),
+        };
+        if let Some(found) = present {
+            match self.open_by(&found).await {
+                Ok(()) => return Ok(Present::Verified(Box::new(found))),
+                Err(OperationError::Catalog(error)) if what.overwrites && is_unreadable(&error) => {
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        // Whoever may encrypt under the KEK could have made up this MAC key, and all records.
+        if what.applies && organization.pins.organization.is_none() {
+            return Err(OperationError::PinsMissing {
+                fingerprint: true,
+                allowed_key_ids: false,
+            });
+        }
+        self.open_by(own).await?;
+        Ok(revision.map_or(Present::Absent, Present::Unreadable))
+    }
+
+    /// Opens the organization by this record, and unwraps its MAC key.
+    async fn open_by(self, loaded: &Loaded<OrganizationRecord>) -> Result<(), OperationError> {
+        let organization = self.organization;
+        let wraps = loaded.record.state.mac_key();
+        let wraps = wraps.ok_or_else(|| organization.missing())?;
+        organization.expect_recorded_keys(&loaded.record)?;
+        let mac_key = self.unwrap_mac_key(loaded.record.uuid, wraps).await?;
+        self.expect_pinned(&mac_key)?;
+        loaded.verify(&mac_key)?;
+        organization.catalog.floor.learn(&loaded.record);
+        let open = async || Ok::<_, OperationError>(Opened::Loaded(loaded.clone()));
+        organization.opened.get_or_try_init(open).await?;
+        let unwrapped = async || Ok::<_, OperationError>(mac_key);
+        organization.mac_key.get_or_try_init(unwrapped).await?;
+        Ok(())
+    }
+
+    /// Verifies the MAC of each record and of the whole backup. Returns the number of records.
+    //= docs/format.md#31-backups
+    //# A reader MUST NOT write a record of a backup before it has verified the MACs of all
+    //# records and of the backup.
+    async fn verify_backup<R: BackupSource>(self, source: &mut R) -> Result<u64, OperationError> {
+        let mac_key = self.mac_key().await?;
+        let mut reader = reader(source)?;
+        while let Some((key, stored)) = reader.next_record()? {
+            if !verifies(mac_key, &key, &stored) {
+                return Err(BackupFileError::Mac(key.to_string()).into());
+            }
+        }
+        let trailer = reader.trailer().ok_or(BackupFileError::Digest)?;
+        let mac = hex::encode(mac_of(mac_key, &trailer.sha256));
+        if !bool::from(subtle::ConstantTimeEq::ct_eq(
+            mac.as_bytes(),
+            trailer.mac.as_bytes(),
+        )) {
+            return Err(BackupFileError::Mac("the backup".to_owned()).into());
+        }
+        Ok(trailer.records)
+    }
+}
+
+/// Compares and writes the records of a verified backup.
+struct Restorer<'a> {
+    keys: Keys<'a>,
+    mac_key: &'a MacKey,
+    what: Restore,
+    report: &'a (dyn Fn(RestoreProgress) + Sync),
+    interrupt: &'a Interrupt,
+}
+
+impl Restorer<'_> {
+    /// Compares the organization's record, whose restoration begins and ends all others.
+    fn look_at_organization(
+        &self,
+        present: &Present,
+        own: &Loaded<OrganizationRecord>,
+        restored: &mut Restored,
+    ) {
+        match present {
+            Present::Absent => restored.missing += 1,
+            Present::Verified(found) if plain(&found.record) == plain(&own.record) => {
+                restored.equal += 1;
+            }
+            present => restored.different.push(DifferentRecord {
+                key: organization_key(),
+                in_backup: Some(own.record.generation),
+                in_catalog: present.record().map(|record| record.generation),
+                is_altered: present.record().is_none(),
+            }),
+        }
+    }
+
+    /// Compares all other records, and writes them if that was asked for.
+    async fn look_at_all<R: BackupSource>(
+        &self,
+        source: &mut R,
+        restored: &mut Restored,
+    ) -> Result<(), OperationError> {
+        let mut reader = reader(source)?;
+        let mut looked_at = 0;
+        loop {
+            self.interrupt.before("restore")?;
+            let mut some = Vec::with_capacity(CHUNK);
+            while some.len() < CHUNK
+                && let Some(record) = reader.next_record()?
+            {
+                some.push(record);
+            }
+            if some.is_empty() {
+                return Ok(());
+            }
+            looked_at += some.len() as u64;
+            some.retain(|(key, _)| *key != organization_key());
+            let mut each = stream::iter(some)
+                .map(|(key, stored)| async move { self.look_at(&key, &stored).await })
+                .buffered(AT_ONCE);
+            while let Some(compared) = each.next().await {
+                match compared? {
+                    Compare::Missing => restored.missing += 1,
+                    Compare::Equal => restored.equal += 1,
+                    Compare::Different(record) => restored.different.push(record),
+                }
+            }
+            (self.report)(RestoreProgress {
+                looked_at,
+                total: restored.records,
+            });
+        }
+    }
+
+    /// Compares one record, and writes it if it is missing, or replaces it if it differs and that
+    /// was asked for.
+    async fn look_at(
+        &self,
+        key: &RecordKey,
+        stored: &StoredRecord,
+    ) -> Result<Compare, OperationError> {
+        // The file may have been replaced since it was verified.
+        if !verifies(self.mac_key, key, stored) {
+            return Err(BackupFileError::Mac(key.to_string()).into());
+        }
+        let catalog = &self.keys.organization.catalog;
+        let mut found = catalog.glance_at_stored(key).await?;
+        if found.as_ref().is_some_and(|(found, _)| found != stored) {
+            found = catalog.read_stored(key).await?;
+        }
+        for _ in 0..TRIES {
+            let (compared, expected) = match found {
+                None => (Compare::Missing, Revision::ABSENT),
+                Some((found, _)) if found == *stored => return Ok(Compare::Equal),
+                Some((found, revision)) => {
+                    let different = Compare::Different(DifferentRecord {
+                        key: key.clone(),
+                        in_backup: generation(stored),
+                        in_catalog: generation(&found),
+                        is_altered: !verifies(self.mac_key, key, &found),
+                    });
+                    if !self.what.overwrites {
+                        return Ok(different);
+                    }
+                    (different, revision)
+                }
+            };
+            if !self.what.applies {
+                return Ok(compared);
+            }
+            crate::operations::crash_hooks::crash_point("restore record");
+            match catalog.write_stored(key, stored, expected).await {
+                Ok(_) => return Ok(compared),
+                Err(error) if error.kind() == CatalogErrorKind::Conflict => {
+                    found = catalog.read_stored(key).await?;
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(crate::operations::keys::overtaken())
+    }
+
+    /// Writes to the organization's record that a restoration is writing.
+    ///
+    /// The generation stays that of the record: a raise would hide from states that the record is
+    /// older than one that they have seen.
+    async fn begin(
+        &self,
+        present: &Present,
+        own: &Loaded<OrganizationRecord>,
+        header: &BackupHeader,
+    ) -> Result<(OrganizationRecord, Revision), OperationError> {
+        let (record, revision) = match present {
+            Present::Verified(found) if !self.what.overwrites => (&found.record, found.revision),
+            Present::Verified(found) => (&own.record, found.revision),
+            Present::Unreadable(revision) => (&own.record, *revision),
+            Present::Absent => {
+                self.keys.organization.catalog.expect_usable().await?;
+                (&own.record, Revision::ABSENT)
+            }
+        };
+        let mut record = record.clone();
+        record.floor = record
+            .floor
+            .max(self.keys.organization.catalog.floor.value());
+        record.restoration = Some(Restoration {
+            id: Uuid::new_v4(),
+            state: RestorationState::Writing,
+            backup_of: header.taken_at,
+            began_at: Timestamp::now(),
+        });
+        self.interrupt.before("begin restore")?;
+        let revision = self.commit(&record, revision).await?;
+        Ok((record, revision))
+    }
+
+    /// Writes to the organization's record that all records are written.
+    async fn end(
+        &self,
+        (mut record, revision): (OrganizationRecord, Revision),
+    ) -> Result<(), OperationError> {
+        if let Some(restoration) = &mut record.restoration {
+            restoration.state = RestorationState::Written;
+        }
+        self.interrupt.before("end restore")?;
+        self.commit(&record, revision).await?;
+        Ok(())
+    }
+
+    async fn commit(
+        &self,
+        record: &OrganizationRecord,
+        expected: Revision,
+    ) -> Result<Revision, OperationError> {
+        let catalog = &self.keys.organization.catalog;
+        let key = organization_key();
+        let written = catalog.compare_and_set(&key, record, Some(self.mac_key), expected);
+        match written.await? {
+            Compared::Written(revision) => Ok(revision),
+            Compared::Overtaken(_) => Err(crate::operations::keys::overtaken()),
+        }
+    }
+}
+
+impl Present {
+    fn record(&self) -> Option<&OrganizationRecord> {
+        match self {
+            Self::Verified(loaded) => Some(&loaded.record),
+            Self::Absent | Self::Unreadable(_) => None,
+        }
+    }
+
+    fn is_pending(&self) -> bool {
+        self.record().is_some_and(|it| it.restoration.is_some())
+    }
+
+    fn is_being_written(&self) -> bool {
+        let restoration = self.record().and_then(|it| it.restoration.as_ref());
+        restoration.is_some_and(|it| it.state == RestorationState::Writing)
+    }
+}
+
+/// Returns the record without what restorations write to it.
+fn plain(record: &OrganizationRecord) -> OrganizationRecord {
+    OrganizationRecord {
+        restoration: None,
+        floor: 0,
+        ..record.clone()
+    }
+}
+
+fn reader<R: BackupSource>(source: &mut R) -> Result<BackupReader<&mut R>, BackupFileError> {
+    source.rewind()?;
+    BackupReader::new(source)
+}
+
+/// Returns the generation of a record's document.
+fn generation(stored: &StoredRecord) -> Option<u64> {
+    #[derive(Deserialize)]
+    struct Generation {
+        generation: u64,
+    }
+    let parsed: Option<Generation> = serde_json::from_str(&stored.body).ok();
+    parsed.map(|parsed| parsed.generation)
+}
