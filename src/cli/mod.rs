@@ -236,6 +236,9 @@ mod tests {
             &["reseal", "vault", "--sealed-before", "2026-11-27T15:00:00Z"],
             &["platform", "key-file", "rotate", "--json"],
             &["platform", "key-file", "create"],
+            &["platform", "migrate"],
+            &["platform", "migrate", "--apply", "--json"],
+            &["platform", "migrate", "--sweep"],
             &["platform", "backup", "file", "--json"],
             &["platform", "restore", "file"],
             &[
@@ -308,6 +311,7 @@ mod tests {
             &["reseal"],
             &["reseal", "vault", "--sealed-before", "yesterday"],
             &["platform", "key-file"],
+            &["platform", "migrate", "--apply", "--sweep"],
             &["platform", "backup"],
             &["platform", "restore", "--apply"],
             &["gc", "--orphans"],

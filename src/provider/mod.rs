@@ -4,6 +4,7 @@
 mod bucket;
 mod openbao;
 mod pins;
+mod place;
 mod platform;
 mod run;
 mod schema;
@@ -29,6 +30,7 @@ use planton_vendors::{Connector, KekConnector};
 
 pub(crate) use crate::session::Configured;
 pub(crate) use bucket::Caller;
+pub(crate) use place::place_of;
 pub(crate) use platform::KeyPlace;
 pub use settings::Environment;
 

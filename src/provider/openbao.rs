@@ -3,10 +3,14 @@
 mod block;
 mod login;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
+
+use serde_json::Value as Json;
 
 use super::settings::Environment;
 use crate::diagnostics::no_randomness;
+use block::variables_of;
 pub(super) use block::{Block, unusable_argument};
 use planton_core::names::Slug;
 use planton_core::operations::{NAME_PREFIX, Platform};
@@ -65,6 +69,21 @@ pub(super) fn open(
         store: Arc::new(OpenBaoStore::platform(&client, &scope)),
         connector: Arc::new(Connector::default()),
     })
+}
+
+/// Returns the arguments that environment variables set, without those of a login.
+pub(super) fn arguments_of(environment: &Environment) -> BTreeMap<String, Json> {
+    let names = [
+        "address",
+        "namespace",
+        "kv_mount_path",
+        "transit_mount_path",
+    ];
+    let set = names.iter().filter_map(|name| {
+        let text = environment.first(variables_of(name))?;
+        Some(((*name).to_owned(), text.into()))
+    });
+    set.collect()
 }
 
 /// Reports certificates or a namespace that the client rejects.

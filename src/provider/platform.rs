@@ -108,7 +108,7 @@ pub(super) fn organization(config: &Value, environment: &Environment) -> Result<
         .map_err(|_| invalid_slug("The organization", &text, "organization"))
 }
 
-enum Choice {
+pub(super) enum Choice {
     OpenBao,
     Bucket,
     Embedded(PathBuf),
@@ -116,7 +116,7 @@ enum Choice {
     Default,
 }
 
-fn choose(config: &Value, environment: &Environment) -> Result<Choice, Diagnostic> {
+pub(super) fn choose(config: &Value, environment: &Environment) -> Result<Choice, Diagnostic> {
     let embedded = config.attribute("embedded");
     let directory = environment.os("PLANTON_DATA_DIR").map(PathBuf::from);
     if let Some(Err(error)) = directory.as_deref().and_then(Path::to_str).map(check_path) {

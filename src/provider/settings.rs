@@ -50,6 +50,27 @@ impl Environment {
         }))
     }
 
+    /// Returns the environment of a migration's target: each `PLANTON_TARGET_X` as `PLANTON_X`,
+    /// and of the others those that belong to no platform.
+    pub(crate) fn of_target(&self) -> Self {
+        let mut variables = BTreeMap::new();
+        for (name, value) in &self.0 {
+            if let Some(rest) = name.strip_prefix(TARGET) {
+                variables.insert(format!("PLANTON_{rest}"), value.clone());
+            } else if !name.starts_with("PLANTON_") && !name.starts_with("BAO_") {
+                variables.insert(name.clone(), value.clone());
+            }
+        }
+        // Both platforms have the same organization.
+        if let Some(organization) = self.0.get("PLANTON_ORG") {
+            let organization = organization.clone();
+            variables
+                .entry("PLANTON_ORG".to_owned())
+                .or_insert(organization);
+        }
+        Self(variables)
+    }
+
     /// Returns a variable. An empty one counts as absent.
     pub(crate) fn os(&self, name: &str) -> Option<OsString> {
         self.0.get(name).filter(|value| !value.is_empty()).cloned()
@@ -84,6 +105,9 @@ impl Environment {
             .find_map(|name| self.os(name)?.into_string().ok())
     }
 }
+
+/// Start of the names of the variables of a migration's target.
+const TARGET: &str = "PLANTON_TARGET_";
 
 /// Variables of automated runs: of Terraform's own convention
 /// (<https://developer.hashicorp.com/terraform/cli/config/environment-variables#tf_in_automation>),
@@ -186,6 +210,26 @@ pub(super) fn invalid_path(what: &str, error: &InvalidPath, at: AttributePath) -
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_variables_of_a_target_take_the_place_of_those_of_the_source() {
+        let environment = Environment::of([
+            ("PLANTON_ORG", "acme"),
+            ("PLANTON_ADDR", "https://source"),
+            ("PLANTON_TOKEN", "hunter2"),
+            ("BAO_NAMESPACE", "source"),
+            ("HOME", "/home/x"),
+            ("PLANTON_TARGET_BUCKET_URL", "s3://target"),
+        ]);
+        let target = environment.of_target();
+        assert_eq!(target.first(&["PLANTON_ORG"]).as_deref(), Some("acme"));
+        let url = target.first(&["PLANTON_BUCKET_URL"]);
+        assert_eq!(url.as_deref(), Some("s3://target"));
+        assert!(target.os("HOME").is_some());
+        for name in ["PLANTON_ADDR", "PLANTON_TOKEN", "BAO_NAMESPACE"] {
+            assert_eq!(target.os(name), None, "{name}");
+        }
+    }
 
     #[test]
     fn only_the_providers_own_variables_are_kept() {

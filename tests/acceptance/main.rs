@@ -25,6 +25,7 @@ mod inside;
 mod interrupts;
 mod keys;
 mod lifecycle;
+mod migration;
 mod logins;
 mod operator;
 mod ownership;

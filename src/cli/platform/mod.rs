@@ -6,6 +6,7 @@ mod backup;
 mod draft;
 mod escrow;
 mod init;
+mod migrate;
 mod report;
 mod restore;
 mod status;
@@ -42,6 +43,14 @@ enum What {
     Escrow(escrow::Escrow),
     /// Rotate the key file of an embedded platform, or create it anew after a loss.
     KeyFile(KeyFile),
+    /// Move the organization to another platform. Says what would move; moves it with --apply.
+    ///
+    /// Reads the other platform from the same variables with the prefix PLANTON_TARGET_:
+    /// PLANTON_TARGET_ADDR with PLANTON_TARGET_TOKEN, PLANTON_TARGET_DATA_DIR, or
+    /// PLANTON_TARGET_BUCKET_URL with PLANTON_TARGET_BUCKET_KEY. While it moves, applies and plans
+    /// of the organization fail. States stay valid. An interrupted call is repeated.
+    #[command(after_help = migrate::STATUSES)]
+    Migrate(migrate::Migrate),
     /// Write every record of the catalog to a file.
     ///
     /// The file has names, labels and settings, but no value, no envelope and no key. Runs beside
@@ -85,6 +94,7 @@ pub(super) fn run(platform: Platform) -> ExitCode {
         What::Status(how) => status::run(how),
         What::Escrow(escrow) => escrow::run(escrow),
         What::KeyFile(key_file) => key_file::run(key_file),
+        What::Migrate(migrate) => migrate::run(&migrate),
         What::Backup(backup) => backup::run(backup),
         What::Restore(restore) => restore::run(restore),
         What::AcceptRollback(accept) => accept_rollback::run(accept),

@@ -40,6 +40,15 @@ pub(super) fn variable_of(argument: &str) -> Option<&'static str> {
     field.variables.first().copied()
 }
 
+/// Returns the arguments that environment variables set.
+pub(super) fn arguments_of(environment: &Environment) -> BTreeMap<String, Json> {
+    let set = BUCKET_FIELDS.iter().filter_map(|field| {
+        let text = environment.first(field.variables)?;
+        Some((field.name.to_owned(), text.into()))
+    });
+    set.collect()
+}
+
 /// Reads the settings. The block takes precedence over the variables. Those of the Region and of
 /// the endpoint belong to the URL of the variables: beside the URL of the block, they would send its
 /// credential to a host that somebody has set for another bucket.

@@ -19,7 +19,7 @@ use planton_core::operations::{ConnectKek, KekSettings, OperationError, StoreCre
 use planton_plugin::{Attribute, AttributePath, Diagnostic, Diagnostics, Value};
 use planton_vendors::openbao::client::check_path;
 use planton_vendors::{Field, Holds, KEY_TYPES, KeyType, KeyUsage, MacKeyGuard};
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 
 pub(super) const ENCRYPTION: &str = "encryption";
 const KEY_FILE: &str = "key_file";
@@ -33,6 +33,25 @@ pub(super) enum OrganizationKey {
     Service(ServiceKey),
     /// In a file on this machine.
     File(PathBuf),
+}
+
+impl OrganizationKey {
+    /// Returns the block `encryption`, without a credential.
+    pub(super) fn as_argument(&self) -> Json {
+        match self {
+            Self::File(path) => json!({ KEY_FILE: { "path": path } }),
+            Self::Service(key) => {
+                let mut settings = key.main.configuration.clone();
+                let of = KeyType::of(&key.main.kind).map(|of| of.mac_key);
+                if let (Some(mac), Some(MacKeyGuard::SecondKey(field))) = (&key.mac, of)
+                    && let Some(name) = mac.configuration.get(field)
+                {
+                    settings.insert(MAC_KEY_NAME.to_owned(), name.clone());
+                }
+                json!({ key.main.kind.as_str(): settings })
+            }
+        }
+    }
 }
 
 /// Keys in a service, with one credential.

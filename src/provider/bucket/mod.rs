@@ -4,8 +4,11 @@ mod block;
 mod encryption;
 mod key_file;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+use serde_json::Value as Json;
 
 use super::settings::Environment;
 use crate::session::BucketKey;
@@ -117,6 +120,16 @@ pub(super) fn key_file(environment: &Environment) -> Result<Option<PathBuf>, Dia
         OrganizationKey::File(path) => Ok(Some(path)),
         OrganizationKey::Service(_) => Ok(None),
     }
+}
+
+/// Returns the arguments that environment variables set, without those of a credential.
+pub(super) fn arguments_of(
+    environment: &Environment,
+) -> Result<BTreeMap<String, Json>, Diagnostic> {
+    let mut arguments = block::arguments_of(environment);
+    let key = encryption::read(&Value::Null, environment)?;
+    arguments.insert(encryption::ENCRYPTION.to_owned(), key.as_argument());
+    Ok(arguments)
 }
 
 /// The keys of an organization in a bucket.

@@ -6,7 +6,7 @@ mod lifecycle;
 mod machines;
 mod operator;
 mod refusals;
-mod scene;
+pub(crate) mod scene;
 
 /// A secret that rotates with its variable, and a generated one.
 const SECRETS: &str = r#"

@@ -18,8 +18,8 @@ use crate::scene::{ORGANIZATION, PROVIDER, provider_block, read_values_in, terra
 const PREFIX: &str = "terraform/planton";
 
 /// A new bucket, and one machine that uses it.
-pub(super) struct OnBucket {
-    pub(super) bucket: Bucket<'static>,
+pub(crate) struct OnBucket {
+    pub(crate) bucket: Bucket<'static>,
     machine: TempDir,
     encryption: Option<String>,
     /// Lines of the provider block that pin the organization.
@@ -28,7 +28,7 @@ pub(super) struct OnBucket {
 
 impl OnBucket {
     /// Creates a bucket, for a key file on the machine.
-    pub(super) fn new(service: BucketService) -> Self {
+    pub(crate) fn new(service: BucketService) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let bucket = BucketServer::shared(service)
@@ -79,12 +79,12 @@ impl OnBucket {
         self.bucket.server().moto().unwrap()
     }
 
-    pub(super) fn key_file(&self) -> PathBuf {
+    pub(crate) fn key_file(&self) -> PathBuf {
         self.machine.path().join("planton.key")
     }
 
     /// Returns the provider block, with `more` lines in it.
-    pub(super) fn provider(&self, more: &str) -> String {
+    pub(crate) fn provider(&self, more: &str) -> String {
         self.provider_with(&self.bucket.arguments(PREFIX), more)
     }
 
@@ -96,7 +96,7 @@ impl OnBucket {
         provider_block(&block, &format!("{}\n{more}", self.pins))
     }
 
-    pub(super) fn workspace(&self, configuration: &str) -> Workspace {
+    pub(crate) fn workspace(&self, configuration: &str) -> Workspace {
         let mut workspace = Workspace::new(&terraform_1_11(), Path::new(PROVIDER)).unwrap();
         // A CI system's machines create no key file.
         for name in ["CI", "TF_IN_AUTOMATION", "TFC_RUN_ID"] {
@@ -153,16 +153,26 @@ impl OnBucket {
         all.filter(|key| key.starts_with("objects/")).collect()
     }
 
+    /// Returns the environment variables that replace the platform's arguments, with the key
+    /// file as the key. They contain no credential.
+    pub(crate) fn environment(&self) -> Vec<(&'static str, String)> {
+        vec![
+            ("PLANTON_BUCKET_URL", self.bucket.url(PREFIX)),
+            ("PLANTON_BUCKET_ENDPOINT", self.bucket.endpoint().to_owned()),
+            (
+                "PLANTON_BUCKET_KEY",
+                format!("key_file:{}", self.key_file().display()),
+            ),
+        ]
+    }
+
     /// Runs the binary with the variables of the platform, without a terminal. The key is the
     /// key file, unless `variables` name another.
     pub(super) fn run(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Output {
         let mut command = Command::new(PROVIDER);
         command.args(arguments).env("PLANTON_ORG", ORGANIZATION);
         command.env_remove("CI").env_remove("TFC_RUN_ID");
-        command.env("PLANTON_BUCKET_URL", self.bucket.url(PREFIX));
-        command.env("PLANTON_BUCKET_ENDPOINT", self.bucket.endpoint());
-        let key = format!("key_file:{}", self.key_file().display());
-        command.env("PLANTON_BUCKET_KEY", key);
+        command.envs(self.environment());
         command.envs(self.bucket.ambient_variables());
         command.envs(self.bucket.variables());
         command.envs(variables.iter().copied());

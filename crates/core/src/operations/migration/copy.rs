@@ -12,11 +12,11 @@ use super::stage::Begun;
 use super::versions::{BuiltIn, Puts, delete};
 use super::{AT_ONCE, CHUNK, Migration};
 use crate::catalog::{
-    BackendDocument, CatalogErrorKind, DefaultBackendRecord, EntryKey, RecordKey, Revision,
+    BackendDocument, CatalogErrorKind, DefaultBackendRecord, EntryKey, Form, RecordKey, Revision,
     SecretDocument, SecretRecord,
 };
 use crate::names::Slug;
-use crate::operations::held_document::Document as _;
+use crate::operations::held_document::Document;
 use crate::operations::key_versions::KeyVersions;
 use crate::operations::keyrings::OrganizationKeyring;
 use crate::operations::keys::{RewrappedRecords, rewrap_credentials};
@@ -31,6 +31,8 @@ pub(super) struct Copying<'a> {
     pub(super) built_in: BuiltIn,
     keyring: Arc<OrganizationKeyring>,
     versions: KeyVersions,
+    /// Whether others use the target already.
+    pub(super) sweeps: bool,
     /// The records that this call has copied, or found copied.
     done: HashSet<RecordKey>,
 }
@@ -59,6 +61,7 @@ impl<'a> Copying<'a> {
             },
             versions: KeyVersions::of(&keyring.keyring).await?,
             keyring,
+            sweeps: false,
             done: HashSet::new(),
         })
     }
@@ -132,6 +135,7 @@ impl<'a> Copying<'a> {
     /// Copies the record of a backend, its credentials under the key of the target.
     async fn backend(&self, key: &RecordKey) -> Result<Copied, OperationError> {
         let (migration, moved) = (self.migration, &self.begun.moved);
+        self.expect_vacant::<BackendDocument>(key).await?;
         let mut document: BackendDocument = migration.fence(key, moved, self.interrupt).await?;
         let revision = match migration.there::<BackendDocument>(key).await? {
             There::Vacant(revision) => revision,
@@ -147,6 +151,7 @@ impl<'a> Copying<'a> {
 
     async fn default(&self, key: &RecordKey) -> Result<Copied, OperationError> {
         let (migration, moved) = (self.migration, &self.begun.moved);
+        self.expect_vacant::<DefaultBackendRecord>(key).await?;
         let mut document: DefaultBackendRecord =
             migration.fence(key, moved, self.interrupt).await?;
         match migration.there::<DefaultBackendRecord>(key).await? {
@@ -158,7 +163,28 @@ impl<'a> Copying<'a> {
         }
     }
 
-    async fn written<T: crate::operations::held_document::Document>(
+    /// Checks, where others use the target already, that nobody has written there what is still
+    /// to be fenced here.
+    ///
+    /// # Errors
+    ///
+    /// `MigrationTargetTaken`.
+    async fn expect_vacant<T: Document>(&self, key: &RecordKey) -> Result<(), OperationError> {
+        if !self.sweeps {
+            return Ok(());
+        }
+        let found = self.migration.source.catalog.load_fenced::<Form<T>>(key);
+        match (found.await?, self.migration.there::<T>(key).await?) {
+            (Some(found), There::Copied(_)) if matches!(found.record, Form::Here(_)) => {
+                Err(OperationError::MigrationTargetTaken {
+                    organization: self.migration.target.slug().clone(),
+                })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    async fn written<T: Document>(
         &self,
         key: &RecordKey,
         document: T,
@@ -194,6 +220,7 @@ impl<'a> Copying<'a> {
     /// Copies the document of a name, with the versions of its secrets.
     async fn secret(&self, key: &RecordKey) -> Result<Copied, OperationError> {
         let (migration, moved) = (self.migration, &self.begun.moved);
+        self.expect_vacant::<SecretDocument>(key).await?;
         let mut document: SecretDocument = migration.fence(key, moved, self.interrupt).await?;
         let revision = match migration.there::<SecretDocument>(key).await? {
             There::Vacant(revision) => revision,

@@ -36,7 +36,7 @@ impl Migration {
         interrupt.before("migrate")?;
         let mut done = Migrated::default();
         match self.stage().await? {
-            Stage::Done => {
+            Stage::Done { .. } => {
                 done.is_complete = true;
                 return Ok(done);
             }
@@ -64,6 +64,33 @@ impl Migration {
                     done.is_complete = true;
                 }
             }
+        }
+        Ok(done)
+    }
+
+    /// Copies what has reached the source after its last listing. That takes a writer whose
+    /// machine stopped between its look and its request, so there is nothing as a rule.
+    ///
+    /// # Errors
+    ///
+    /// As [`run`](Self::run), which this is if the migration is not done.
+    pub async fn sweep(
+        &self,
+        report: &(dyn Fn(&Migrated) + Sync),
+        interrupt: &Interrupt,
+    ) -> Result<Migrated, OperationError> {
+        let Stage::Done { source, target } = self.stage().await? else {
+            return self.run(report, interrupt).await;
+        };
+        let mac_key = self.source.keys().mac_key().await?;
+        let mut done = Migrated {
+            is_complete: true,
+            ..Migrated::default()
+        };
+        if let Some(begun) = self.reopen(&source, &target, mac_key)? {
+            let mut copying = Copying::new(self, &begun, interrupt).await?;
+            copying.sweeps = true;
+            copying.pass(&mut done, report).await?;
         }
         Ok(done)
     }

@@ -32,9 +32,10 @@ use std::sync::Arc;
 
 pub use self::report::{Migrated, MigrationSurvey, Unmoved};
 
-use super::Organization;
+use super::{OperationError, Organization};
 use crate::catalog::Place;
 use crate::kek::KeyEncryptionKey;
+use crate::names::Slug;
 use planton_envelope::KekId;
 
 /// How many records are copied at once.
@@ -86,6 +87,22 @@ impl Migration {
             from,
             to,
         }
+    }
+
+    /// Returns the organization's name.
+    #[must_use]
+    pub fn slug(&self) -> &Slug {
+        self.source.slug()
+    }
+
+    /// Checks that the client pins the organization and its keys: a migration wraps all data
+    /// keys for the escrow keys that the catalog names.
+    ///
+    /// # Errors
+    ///
+    /// `PinsMissing`.
+    pub fn expect_pins(&self) -> Result<(), OperationError> {
+        self.source.keys().expect_pins()
     }
 
     /// Returns the platform that is to have the organization.

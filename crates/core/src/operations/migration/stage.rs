@@ -39,7 +39,7 @@ pub(super) enum Stage {
     /// The target has all, and the source does not say so yet.
     Complete { source: Held },
     /// It is done.
-    Done,
+    Done { source: Held, target: Held },
 }
 
 /// A migration that has begun.
@@ -132,7 +132,7 @@ impl Migration {
                 Stage::Begun { source, target, id }
             }
             (S::Moving { .. }, S::Ready { .. }) => Stage::Complete { source },
-            (S::Moved { .. }, S::Ready { .. }) => Stage::Done,
+            (S::Moved { .. }, S::Ready { .. }) => Stage::Done { source, target },
             (S::Moving { .. } | S::Moved { .. }, _) => {
                 source.record.state.expect_in_place()?;
                 return Err(self.taken());
@@ -166,7 +166,7 @@ impl Migration {
             let (source, target, id) = match stage {
                 Stage::Vacant { source, target } => (source, target, Uuid::new_v4()),
                 Stage::Begun { source, target, id } => (source, Some(target), id),
-                Stage::Complete { .. } | Stage::Done => return Err(self.taken()),
+                Stage::Complete { .. } | Stage::Done { .. } => return Err(self.taken()),
             };
             self.open_target(&source, target.as_ref(), id, interrupt)
                 .await?;
@@ -295,6 +295,26 @@ impl Migration {
             escrow,
             ..source.record.clone()
         })
+    }
+
+    /// Opens the target of a migration that is done. Returns the migration; `None` if the source
+    /// does not name it.
+    pub(super) fn reopen(
+        &self,
+        source: &Held,
+        target: &Held,
+        mac_key: &MacKey,
+    ) -> Result<Option<Begun>, OperationError> {
+        let OrganizationState::Moved { migration, .. } = &source.record.state else {
+            return Ok(None);
+        };
+        self.target.expect_recorded_keys(&target.record)?;
+        self.adopt_target(&target.record, mac_key)?;
+        Ok(Some(Begun {
+            moved: migration.clone(),
+            is_resumed: false,
+            is_return: false,
+        }))
     }
 
     /// Opens the target in this process as it is going to be.

@@ -44,7 +44,7 @@ impl Migration {
         }
         let source = match stage {
             Stage::Vacant { source, .. } | Stage::Begun { source, .. } => source,
-            Stage::Complete { .. } | Stage::Done => return Ok(found),
+            Stage::Complete { .. } | Stage::Done { .. } => return Ok(found),
         };
         if !source.record.state.is_ready() {
             return Ok(found);

@@ -1,0 +1,148 @@
+//! Migrations between two platforms, with a real Terraform before, during and after.
+
+mod kills;
+mod pairs;
+mod writers;
+
+use std::process::{Command, Output, Stdio};
+
+use xtask::bucket::BucketService;
+use xtask::terraform::Workspace;
+
+use crate::bucket::scene::OnBucket;
+use crate::operator::{json, told};
+use crate::scene::{ORGANIZATION, On, PROVIDER, Scene, terraform_1_11};
+
+/// How long a migration waits before its last listing. The real time is 60 s.
+const WAIT: (&str, &str) = ("PLANTON_TEST_MOVE_WAIT_MS", "100");
+
+/// A platform of each type.
+enum Place {
+    Scene(Box<Scene>),
+    Bucket(Box<OnBucket>),
+}
+
+impl Place {
+    fn embedded() -> Self {
+        Self::Scene(Box::new(Scene::new(&terraform_1_11(), On::Embedded)))
+    }
+
+    fn openbao() -> Self {
+        Self::Scene(Box::new(Scene::new(&terraform_1_11(), On::OpenBao)))
+    }
+
+    fn bucket() -> Self {
+        Self::Bucket(Box::new(OnBucket::new(BucketService::S3)))
+    }
+
+    fn provider(&self) -> String {
+        match self {
+            Self::Scene(scene) => scene.provider(""),
+            Self::Bucket(on) => on.provider(""),
+        }
+    }
+
+    /// Returns the variables of the platform.
+    fn environment(&self) -> Vec<(&'static str, String)> {
+        match self {
+            Self::Scene(scene) => scene.environment(),
+            Self::Bucket(on) => on.environment(),
+        }
+    }
+
+    /// Returns the credentials that no variable of ours has.
+    fn credentials(&self) -> Vec<(String, String)> {
+        let Self::Bucket(on) = self else {
+            return Vec::new();
+        };
+        let ambient = on.bucket.ambient_variables().into_iter();
+        let all = ambient.chain(on.bucket.variables());
+        all.map(|(name, value)| (name.to_string(), value.to_string()))
+            .collect()
+    }
+
+    /// Returns how a late run learns of this platform.
+    fn described(&self) -> String {
+        let (_, first) = self.environment().swap_remove(0);
+        first
+    }
+
+    /// Runs the binary on this platform.
+    fn run(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Output {
+        let mut command = self.command(arguments);
+        command.envs(variables.iter().copied());
+        command.output().unwrap()
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(PROVIDER);
+        command.args(arguments).env("PLANTON_ORG", ORGANIZATION);
+        for name in ["CI", "TF_IN_AUTOMATION", "TFC_RUN_ID"] {
+            command.env_remove(name);
+        }
+        command.envs(self.environment());
+        command.envs(self.credentials());
+        command.stdin(Stdio::null());
+        command
+    }
+
+    /// Returns the command that moves the organization from here to `target`.
+    fn migration(&self, target: &Self, arguments: &[&str]) -> Command {
+        let arguments = [&["platform", "migrate"], arguments].concat();
+        let mut command = self.command(&arguments);
+        for (name, value) in target.environment() {
+            command.env(name.replace("PLANTON_", "PLANTON_TARGET_"), value);
+        }
+        command.envs(target.credentials());
+        command.envs(self.pins());
+        command.env(WAIT.0, WAIT.1);
+        command
+    }
+
+    /// Moves the organization to `target`.
+    #[track_caller]
+    fn migrated(&self, target: &Self) -> String {
+        told(&self.migration(target, &["--apply"]).output().unwrap(), 0)
+    }
+
+    /// Returns what pins the organization; nothing once it was moved.
+    fn pins(&self) -> Vec<(&'static str, String)> {
+        let status = self.run(&["platform", "status", "--json"], &[]);
+        if !status.status.success() {
+            return Vec::new();
+        }
+        let status = json(&status);
+        let ids = status["key_ids"].as_array().unwrap().iter();
+        let ids: Vec<_> = ids.map(|id| id.as_str().unwrap()).collect();
+        let fingerprint = status["fingerprint"].as_str().unwrap();
+        vec![
+            ("PLANTON_ORGANIZATION_FINGERPRINT", fingerprint.to_owned()),
+            ("PLANTON_ALLOWED_KEY_IDS", ids.join(",")),
+        ]
+    }
+
+    /// Points a workspace to this platform.
+    fn configure(&self, workspace: &mut Workspace) {
+        workspace.write("provider.tf", &self.provider()).unwrap();
+        for (name, value) in self.credentials() {
+            workspace.env(name, value);
+        }
+    }
+
+    /// Creates a workspace on this platform.
+    fn workspace(&self, configuration: &str) -> Workspace {
+        match self {
+            Self::Scene(scene) => scene.workspace(configuration),
+            Self::Bucket(on) => on.workspace(configuration),
+        }
+    }
+
+    /// Returns the current value of a secret.
+    fn value(&self, name: &str) -> String {
+        let mut workspace = self.workspace("");
+        self.configure(&mut workspace);
+        let selector = [(name, format!("name = {name:?}"))];
+        let mut values = crate::scene::read_values_in(&workspace, &selector);
+        values.remove(name).unwrap()
+    }
+}

@@ -1,0 +1,62 @@
+//! A migration that is killed before each of its steps, one after the other.
+
+use super::Place;
+use crate::operator::{KILL, killed, told};
+use crate::steps::{Steps, has};
+
+/// The steps in their order. Those that occur for each record are killed at the first one.
+const STEPS: [&str; 12] = [
+    "migrate",
+    "provision target",
+    "write arriving organization",
+    "mark moving organization",
+    "migrate records",
+    "fence document",
+    "put migrated version",
+    "commit migrated document",
+    "last listing",
+    "verify migration",
+    "finish arriving organization",
+    "point to target",
+];
+
+const SECRETS: &str = r#"
+resource "planton_secret" "one" {
+  name     = "one"
+  generate = {}
+}
+resource "planton_secret" "two" {
+  name     = "two"
+  generate = {}
+}
+"#;
+
+#[test]
+fn acc_migration_that_is_killed_before_each_step_is_continued() {
+    let (source, target) = (Place::embedded(), Place::bucket());
+    let mut workspace = source.workspace(SECRETS);
+    workspace.applied(&[]);
+    let values = ["one", "two"].map(|name| source.value(name));
+    let pins = source.pins();
+    for step in STEPS {
+        let mut command = source.migration(&target, &["--apply"]);
+        let output = command.envs(pins.clone()).env(KILL, step).output().unwrap();
+        killed(&output, step);
+    }
+    let done = source
+        .migration(&target, &["--apply"])
+        .envs(pins)
+        .output()
+        .unwrap();
+    has(&told(&done, 0), &["moved 0 records", "complete"]);
+    has(&workspace.refused(&[]), &["Organization Moved"]);
+    target.configure(&mut workspace);
+    workspace.unchanged(&[]);
+    assert_eq!(["one", "two"].map(|name| target.value(name)), values);
+    // No kill has left an object that no record names.
+    let listed = ["gc", "--orphans", "--older-than", "0s"];
+    has(
+        &told(&target.run(&listed, &[]), 0),
+        &["nothing found that no record needs"],
+    );
+}
