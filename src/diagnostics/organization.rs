@@ -45,6 +45,7 @@ pub(super) fn elsewhere(error: &CatalogError) -> Diagnostic {
         place,
         since,
         progress,
+        is_verified,
     }) = source
     else {
         return Diagnostic::error("Organization Moved", error.to_string());
@@ -69,15 +70,22 @@ pub(super) fn elsewhere(error: &CatalogError) -> Diagnostic {
                      ended."
                 }
             };
+            let verified = match is_verified {
+                true => "The record that says so was verified with the organization's key.",
+                false => {
+                    "The record that says so was not verified, and whoever can write to this \
+                     platform's storage can put another address there: ask the operator whether \
+                     the following one is right."
+                }
+            };
             Diagnostic::error(
                 "Organization Moved",
                 format!(
                     "An operator moved the organization from this platform to another one. The \
-                     migration began at {since}. Nothing was changed here. {state}\n\nAsk the \
-                     operator whether that is right: whoever can write to this platform's storage \
-                     can put another address here. Then replace the platform's block in the \
-                     provider block, and in PLANTON_ variables, by:\n\n  {place}\n\nAdd the \
-                     credential of that platform. States stay valid."
+                     migration began at {since}. Nothing was changed here. {state} \
+                     {verified}\n\nReplace the platform's block in the provider block by the \
+                     following one, or set its PLANTON_ variables, and add the credential of that \
+                     platform. States stay valid.\n\n  {place}"
                 ),
             )
         }

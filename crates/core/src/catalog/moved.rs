@@ -54,6 +54,8 @@ pub struct Elsewhere {
     pub since: Timestamp,
     /// How far it is.
     pub progress: MoveProgress,
+    /// Whether the MAC of the record that says so was verified.
+    pub is_verified: bool,
 }
 
 /// A record as a migration finds it.
@@ -111,14 +113,21 @@ impl<T: Record> Record for Form<T> {
 }
 
 impl Move {
-    /// Returns the error of whoever finds this migration in the place of what it looks for.
-    pub(crate) fn error(&self, key: &RecordKey, progress: MoveProgress) -> CatalogError {
-        let elsewhere = Elsewhere {
+    /// Returns what whoever finds this migration in the place of what it looks for learns.
+    pub(crate) fn elsewhere(&self, progress: MoveProgress) -> Elsewhere {
+        Elsewhere {
             place: self.place.clone(),
             since: self.since,
             progress,
-        };
-        CatalogError::new(CatalogErrorKind::Moved, "read", key.as_str()).with_source(elsewhere)
+            is_verified: false,
+        }
+    }
+}
+
+impl Elsewhere {
+    /// Returns the error of a read of `key` that has found this.
+    pub(crate) fn error(self, key: &RecordKey) -> CatalogError {
+        CatalogError::new(CatalogErrorKind::Moved, "read", key.as_str()).with_source(self)
     }
 }
 
@@ -140,7 +149,7 @@ pub(super) fn error_of_moved(key: &RecordKey, body: &str) -> Option<CatalogError
         moved: Move,
     }
     let Replaced { moved } = serde_json::from_str(body).ok()?;
-    Some(moved.error(key, MoveProgress::Moving))
+    Some(moved.elsewhere(MoveProgress::Moving).error(key))
 }
 
 impl fmt::Display for Place {

@@ -5,7 +5,9 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::{CatalogError, KekRecord, Move, MoveProgress, ORGANIZATION_RECORD, Record, RecordKey};
+use super::{
+    CatalogError, Elsewhere, KekRecord, Move, MoveProgress, ORGANIZATION_RECORD, Record, RecordKey,
+};
 use crate::names::Slug;
 use planton_envelope::KekId;
 
@@ -147,14 +149,33 @@ impl OrganizationState {
     ///
     /// `Moved`, with the other platform.
     pub(crate) fn expect_in_place(&self) -> Result<(), CatalogError> {
+        self.elsewhere()
+            .map_or(Ok(()), |elsewhere| Err(elsewhere.error(&record_key())))
+    }
+
+    /// Returns the error of [`expect_in_place`](Self::expect_in_place) for a record whose MAC
+    /// was verified; `None` if there is none.
+    pub(crate) fn verified_elsewhere(&self) -> Option<CatalogError> {
+        let elsewhere = Elsewhere {
+            is_verified: true,
+            ..self.elsewhere()?
+        };
+        Some(elsewhere.error(&record_key()))
+    }
+
+    fn elsewhere(&self) -> Option<Elsewhere> {
         let (migration, progress) = match self {
-            Self::Initializing | Self::Ready { .. } => return Ok(()),
+            Self::Initializing | Self::Ready { .. } => return None,
             Self::Arriving { migration, .. } => (migration, MoveProgress::Arriving),
             Self::Moving { migration, .. } => (migration, MoveProgress::Moving),
             Self::Moved { migration, .. } => (migration, MoveProgress::Moved),
         };
-        Err(migration.error(&RecordKey::new(ORGANIZATION_RECORD), progress))
+        Some(migration.elsewhere(progress))
     }
+}
+
+fn record_key() -> RecordKey {
+    RecordKey::new(ORGANIZATION_RECORD)
 }
 
 /// The organization's MAC key, wrapped under one KEK.

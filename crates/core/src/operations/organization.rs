@@ -15,7 +15,7 @@ use super::refresh_listing::RefreshListings;
 use super::run::Run;
 use crate::boot_time::BootTime;
 use crate::catalog::{
-    Catalog, CatalogError, CatalogStore, Loaded, ORGANIZATION_RECORD, OrganizationRecord,
+    Catalog, CatalogStore, Loaded, ORGANIZATION_RECORD, OrganizationRecord,
     RecordKey, RestorationState,
 };
 use crate::kek::{ConnectKek, KekError, KekErrorKind, KekPins, KeyEncryptionKey, ProvisionKek};
@@ -223,14 +223,20 @@ impl Organization {
 
     /// Loads the organization's record; again, fenced, if it is `initializing`. A stale read
     /// must not lead to a second MAC key.
-    pub(super) async fn load(&self) -> Result<Option<Loaded<OrganizationRecord>>, CatalogError> {
+    ///
+    /// # Errors
+    ///
+    /// `Catalog(Moved)` if a migration has the platform, or has emptied it.
+    pub(super) async fn load(&self) -> Result<Option<Loaded<OrganizationRecord>>, OperationError> {
         let is_unfinished = |loaded: Option<&Loaded<OrganizationRecord>>| {
             loaded.is_some_and(|loaded| !loaded.record.state.is_ready())
         };
         let asked = BootTime::now();
         let loaded = self.catalog.load_fenced_if(&key(), is_unfinished).await?;
         if let Some(loaded) = &loaded {
-            loaded.record.state.expect_in_place()?;
+            if let Err(moved) = loaded.record.state.expect_in_place() {
+                return Err(self.keys().checked_move(loaded, moved).await);
+            }
             self.catalog.note_look(asked, &loaded.record);
             self.catalog.floor.learn(&loaded.record);
         }

@@ -45,14 +45,15 @@ pub(super) const CORE: Modules = Modules {
     arrows: &[
         (
             "operations",
-            &["catalog", "deadline", "kek", "names", "store"],
+            &["boot_time", "catalog", "deadline", "kek", "names", "store"],
         ),
         // Uses types of stores and keys only: docs/adr/0005-record-layout.md.
-        ("catalog", &["error", "kek", "names", "store"]),
+        ("catalog", &["boot_time", "deadline", "error", "kek", "names", "store"]),
         // Uses the store's type of a credential only.
         ("kek", &["error", "names", "store"]),
         ("store", &["deadline", "error"]),
-        ("deadline", &[]),
+        ("boot_time", &[]),
+        ("deadline", &["boot_time"]),
         ("error", &[]),
         ("names", &[]),
     ],
@@ -67,6 +68,7 @@ pub(super) const OPERATIONS: Modules = Modules {
         ("default_backend", &["backends"]),
         ("gc", &["backends", "secrets"]),
         ("rewrap", &["secrets"]),
+        ("migration", &["backends", "secrets"]),
         ("stored_envelope", &["backends", "secrets"]),
         ("verify", &["backends", "secrets"]),
         // The marker's name and the lookup options are the same as for a secret's object.

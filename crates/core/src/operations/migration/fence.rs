@@ -41,7 +41,8 @@ impl Migration {
             let document = match loaded.record {
                 Form::Moved(other) if other.moved.id == moved.id => return Ok(other.document),
                 Form::Moved(other) => {
-                    return Err(other.moved.error(key, MoveProgress::Moved).into());
+                    let elsewhere = other.moved.elsewhere(MoveProgress::Moved);
+                    return Err(elsewhere.error(key).into());
                 }
                 Form::Here(document) => document,
             };

@@ -23,6 +23,7 @@ mod check;
 mod copy;
 mod fence;
 mod finish;
+mod pointer;
 mod report;
 mod stage;
 mod survey;

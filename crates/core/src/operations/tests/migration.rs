@@ -7,7 +7,7 @@ mod refusals;
 use std::sync::Arc;
 
 use super::*;
-use crate::catalog::{Elsewhere, MoveProgress, Place, RecordKey};
+use crate::catalog::{CatalogErrorKind, Elsewhere, MoveProgress, Place, RecordKey};
 use crate::kek::{KekErrorKind, KeyEncryptionKey};
 use crate::operations::tests::backends::{create, register_with_password};
 use crate::operations::tests::escrow::{escrow, id, record};
@@ -160,8 +160,65 @@ async fn a_state_stays_valid_and_the_source_says_where_the_organization_is() {
     ] {
         let found = elsewhere(&late).unwrap_or_else(|| panic!("{late:?}"));
         assert_eq!(found.place, place("b"));
-        assert_eq!(found.progress, MoveProgress::Moved);
+        // Without the source's key, which may be gone, nothing vouches for it.
+        assert!(!found.is_verified);
     }
+    pair.source.kek.allow();
+    let late = pair.source.process().keys().status().await.unwrap_err();
+    let found = elsewhere(&late).unwrap();
+    assert!(found.is_verified && found.progress == MoveProgress::Moved);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_forged_way_to_another_platform_leads_nowhere() {
+    let pair = Pair::new();
+    filled(&pair).await;
+    pair.migrated().await;
+    let forge = |body: &str| body.replace("/b", "/theirs");
+    pair.source.alter_key("organization", forge).await;
+    for late in [
+        create(&pair.source.process(), "new", None)
+            .await
+            .unwrap_err(),
+        pair.source.process().keys().status().await.unwrap_err(),
+        pair.migrate().await.unwrap_err(),
+    ] {
+        let OperationError::Catalog(error) = &late else {
+            panic!("{late:?}");
+        };
+        assert_eq!(error.kind(), CatalogErrorKind::Altered);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sweep_moves_what_came_too_late_and_overwrites_nothing() {
+    let pair = Pair::new();
+    filled(&pair).await;
+    let late = pair.source.warm().await;
+    let later = pair.source.warm().await;
+    pair.migrated().await;
+    // Two machines slept between their looks and their requests.
+    let now = crate::boot_time::BootTime::now();
+    for (process, named) in [(&late, "late"), (&later, "taken")] {
+        process
+            .catalog
+            .note_look(now, process.existing().await.unwrap());
+        let created = process.secrets();
+        let interrupt = Interrupt::default();
+        created
+            .create(create_of(named, given("theirs")), &interrupt)
+            .await
+            .unwrap();
+    }
+    created(&pair.target, "taken", "ours").await;
+    let interrupt = Interrupt::default();
+    let swept = pair.migration().sweep(&|_| {}, &interrupt).await.unwrap();
+    assert_eq!((swept.records, swept.versions), (1, 1));
+    assert_eq!(swept.failed.len(), 1, "{:?}", swept.failed);
+    assert_eq!(pair.target.value("late").await.unwrap(), "theirs");
+    assert_eq!(pair.target.value("taken").await.unwrap(), "ours");
+    let again = pair.migration().sweep(&|_| {}, &interrupt).await.unwrap();
+    assert_eq!((again.records, again.failed.len()), (0, 1));
 }
 
 #[tokio::test(start_paused = true)]
