@@ -116,6 +116,7 @@ impl Process {
             seen: Some(SeenSecret {
                 generation: view.generation,
                 version: version.map(|version| (version.number, version.payload)),
+                marks: None,
             }),
         };
         self.0.secrets().refresh(&request).await

@@ -8,6 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 
 use super::{CatalogError, CatalogErrorKind, CatalogStore, RecordKey, Revision, StoredRecord};
+use crate::marks::{ListedMarks, Mark, MarkQuery, page_of};
 use crate::store::{Fault, Landing, Script};
 
 /// A method of [`CatalogStore`], for scripts and counts.
@@ -27,6 +28,8 @@ pub enum CatalogVerb {
     Remove,
     /// [`CatalogStore::list`].
     List,
+    /// [`CatalogStore::list_marks`].
+    ListMarks,
 }
 
 /// A copy of all records of a catalog, for a restore.
@@ -49,6 +52,8 @@ struct State {
     stale: BTreeMap<RecordKey, Option<(StoredRecord, Revision)>>,
     script: Script<CatalogVerb, CatalogErrorKind>,
     is_refused: bool,
+    lists_no_marks: bool,
+    marks_per_page: Option<usize>,
 }
 
 impl InMemoryCatalog {
@@ -88,6 +93,16 @@ impl InMemoryCatalog {
     /// Stands for a storage that does not keep the promises of a catalog.
     pub fn refuse(&self) {
         self.state().is_refused = true;
+    }
+
+    /// Stands for a storage without a listing of marks.
+    pub fn list_no_marks(&self) {
+        self.state().lists_no_marks = true;
+    }
+
+    /// Lists at most `marks` in a page.
+    pub fn list_pages_of(&self, marks: usize) {
+        self.state().marks_per_page = Some(marks);
     }
 
     /// Returns the number of calls of `verb`.
@@ -166,6 +181,7 @@ impl InMemoryCatalog {
             CatalogVerb::ForgetHistory => "forget history",
             CatalogVerb::Remove => "remove",
             CatalogVerb::List => "list",
+            CatalogVerb::ListMarks => "list marks",
         };
         let error = |kind| CatalogError::new(kind, operation, path);
         let mut step = self.state().script.step(verb);
@@ -299,6 +315,37 @@ impl CatalogStore for InMemoryCatalog {
         })
         .await
     }
+
+    /// Returns the mark of the present record only, as if no process had seen an earlier one.
+    fn mark(&self, key: &RecordKey, revision: Revision) -> Option<Mark> {
+        let state = self.state();
+        let stored = state.records.get(key);
+        let (record, _) = stored.filter(|(_, present)| *present == revision)?;
+        Some(mark_of(key, record, revision))
+    }
+
+    async fn list_marks(&self, query: MarkQuery<'_>) -> Result<ListedMarks, CatalogError> {
+        self.scripted(CatalogVerb::ListMarks, query.folder, |state| {
+            if state.lists_no_marks {
+                return Ok(ListedMarks::Unavailable);
+            }
+            // A standby that lags lists stale records too.
+            let records = state.records.iter().map(|(key, present)| {
+                let stale = state.stale.get(key).and_then(Option::as_ref);
+                let (record, revision) = stale.unwrap_or(present);
+                (key.as_str(), mark_of(key, record, *revision))
+            });
+            let limit = state.marks_per_page.unwrap_or(query.limit);
+            Ok(page_of(records, MarkQuery { limit, ..query }))
+        })
+        .await
+    }
+}
+
+/// Returns the mark of a record. Each write has another body.
+fn mark_of(key: &RecordKey, record: &StoredRecord, revision: Revision) -> Mark {
+    let revision = revision.0.to_string();
+    Mark::of(&[key.as_str(), &revision, &record.body, &record.mac])
 }
 
 #[cfg(test)]

@@ -18,6 +18,7 @@ use super::{
     PayloadEncoding, PutOptions, RemoteName, SecretStore, StoreCapability, StoreError,
     StoreErrorKind, VersionStatus,
 };
+use crate::marks::{ListedMarks, Mark, MarkQuery, page_of};
 
 /// A method of [`SecretStore`], for scripts and counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +33,8 @@ pub enum StoreVerb {
     Delete,
     /// A method of [`ListObjects`].
     List,
+    /// [`SecretStore::list_marks`].
+    ListMarks,
 }
 
 /// A store in memory.
@@ -48,6 +51,9 @@ pub struct InMemoryStore {
 struct State {
     objects: BTreeMap<String, Object>,
     script: Script<StoreVerb, StoreErrorKind>,
+    /// Whether a listing of marks returns a folder as a whole.
+    lists_whole_folders: bool,
+    marks_per_page: Option<usize>,
 }
 
 #[derive(Debug)]
@@ -116,6 +122,16 @@ impl InMemoryStore {
         race: impl Future<Output = ()> + Send + 'static,
     ) {
         self.state().script.before(verb, nth, race);
+    }
+
+    /// Stands for a store that lists the marks of a folder as a whole, or not at all.
+    pub fn list_whole_folders(&self) {
+        self.state().lists_whole_folders = true;
+    }
+
+    /// Lists at most `marks` in a page.
+    pub fn list_pages_of(&self, marks: usize) {
+        self.state().marks_per_page = Some(marks);
     }
 
     /// Returns the number of calls of `verb`.
@@ -220,6 +236,7 @@ impl InMemoryStore {
             StoreVerb::Describe => "describe",
             StoreVerb::Delete => "delete",
             StoreVerb::List => "list",
+            StoreVerb::ListMarks => "list marks",
         };
         let error = |kind| StoreError::new(kind, operation, name.as_str());
         let mut step = self.state().script.step(verb);
@@ -315,6 +332,16 @@ impl SecretStore for InMemoryStore {
         })
         .await
     }
+
+    fn mark(&self, name: &RemoteName, version: &NativeVersionId) -> Option<Mark> {
+        Some(Mark::of(&[name.as_str(), version.as_str()]))
+    }
+
+    async fn list_marks(&self, query: MarkQuery<'_>) -> Result<ListedMarks, StoreError> {
+        let name = RemoteName::new(query.folder.to_owned());
+        self.scripted(StoreVerb::ListMarks, &name, |state| Ok(state.marks(query)))
+            .await
+    }
 }
 
 #[async_trait]
@@ -402,6 +429,38 @@ impl State {
             written_at: Timestamp::now(),
         });
         Ok(id)
+    }
+
+    fn marks(&self, query: MarkQuery<'_>) -> ListedMarks {
+        let limit = self.marks_per_page.unwrap_or(query.limit);
+        let query = MarkQuery { limit, ..query };
+        let versions = self.objects.iter().flat_map(|(name, object)| match object {
+            Object::Ours(versions) => versions.iter().map(move |one| (name, one)).collect(),
+            Object::Foreign => Vec::new(),
+        });
+        let present = versions.filter(|(_, version)| !version.replaced);
+        let mut listed: Vec<(String, Mark)> = present
+            .map(|(name, version)| {
+                let place = format!("{name}/{}", version.id);
+                (place, Mark::of(&[name, version.id.as_str()]))
+            })
+            .collect();
+        listed.sort_unstable_by(|one, other| one.0.cmp(&other.0));
+        let listed = listed.iter().map(|(place, mark)| (place.as_str(), *mark));
+        if !self.lists_whole_folders {
+            return page_of(listed, query);
+        }
+        let whole = MarkQuery {
+            after: None,
+            limit: usize::MAX,
+            ..query
+        };
+        match page_of(listed, whole) {
+            ListedMarks::Page(page) if page.marks.len() > query.max_marks() => {
+                ListedMarks::TooLarge
+            }
+            listed => listed,
+        }
     }
 
     fn version_mut(&mut self, name: &RemoteName, id: &NativeVersionId) -> Option<&mut Version> {

@@ -24,6 +24,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::marks::{ListedMarks, Mark, MarkQuery};
 pub use absence::look_again;
 pub use connect::{ConnectStore, StoreCredential, StoreSettings};
 pub use error::{StoreError, StoreErrorKind};
@@ -239,6 +240,27 @@ pub trait SecretStore: Send + Sync + Debug + 'static {
     /// Returns the listing of a built-in backend; `None` for any other.
     fn listing(&self) -> Option<&dyn ListObjects> {
         None
+    }
+
+    /// Returns the mark of a version that a put returned, as [`list_marks`](Self::list_marks)
+    /// lists it; `None` if it is unknown.
+    fn mark(&self, name: &RemoteName, version: &NativeVersionId) -> Option<Mark> {
+        let _ = (name, version);
+        None
+    }
+
+    /// Returns a page of the marks of all versions of the objects whose names begin with the
+    /// folder and a slash.
+    ///
+    /// A page may be as stale as a [`describe`](Self::describe) with [`Absence::Quick`]. It
+    /// contains no version that a describe would report as missing or replaced.
+    ///
+    /// # Errors
+    ///
+    /// Outages. Never for a missing permission, or for a store without a listing.
+    async fn list_marks(&self, query: MarkQuery<'_>) -> Result<ListedMarks, StoreError> {
+        let _ = query;
+        Ok(ListedMarks::Unavailable)
     }
 
     /// Returns how long `error` may still be returned after its missing permission was

@@ -14,11 +14,13 @@ use super::client::{Client, Condition, Fault, FaultKind, Tag, Write};
 use super::conditional::{ReadBack, Written, write};
 use super::errors::explain;
 use super::location::Places;
+use super::marks;
 use super::policy::Operation;
 use planton_core::catalog::{
     CatalogError, CatalogErrorKind, CatalogStore, ORGANIZATION_RECORD, RecordKey, Revision,
     StoredRecord,
 };
+use planton_core::marks::{ListedMarks, Mark, MarkQuery};
 use planton_core::names::Slug;
 
 /// The records of one organization in a bucket.
@@ -332,6 +334,17 @@ impl CatalogStore for BucketCatalog {
         self.forget(key);
         let removed = self.client.delete(&path).await;
         removed.map_err(|fault| self.explain(fault, Operation::Delete, &path))
+    }
+
+    fn mark(&self, key: &RecordKey, revision: Revision) -> Option<Mark> {
+        let tag = self.seen(key, revision)??;
+        marks::mark(&self.places.record(key), &tag)
+    }
+
+    async fn list_marks(&self, query: MarkQuery<'_>) -> Result<ListedMarks, CatalogError> {
+        let folder = self.places.records(query.folder);
+        let listed = marks::list(&self.client, &folder, query).await;
+        listed.map_err(|fault| self.explain(fault, Operation::List, &folder))
     }
 
     async fn list(&self, prefix: &str) -> Result<Vec<RecordKey>, CatalogError> {

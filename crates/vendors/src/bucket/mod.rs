@@ -10,6 +10,7 @@ mod conditional;
 mod errors;
 mod fields;
 mod location;
+mod marks;
 mod policy;
 mod probe;
 mod settings;

@@ -2,6 +2,7 @@
 
 mod catalog;
 mod kek;
+mod marks;
 mod retire;
 pub mod sqlite;
 mod store;

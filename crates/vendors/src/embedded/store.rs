@@ -9,7 +9,9 @@ use jiff::Timestamp;
 use rusqlite::{OptionalExtension as _, Transaction, params};
 use sha2::{Digest as _, Sha256};
 
+use super::marks;
 use crate::embedded::sqlite::{DatabaseError, DatabaseErrorKind, EmbeddedDatabase};
+use planton_core::marks::{ListedMarks, Mark, MarkQuery};
 use planton_core::store::{
     Deletion, DescribeOptions, ListObjects, NameRules, NativeVersionId, PayloadEncoding,
     PutOptions, RemoteName, SecretStore, StoreCapability, StoreError, StoreErrorKind,
@@ -69,6 +71,16 @@ impl SecretStore for EmbeddedStore {
 
     fn listing(&self) -> Option<&dyn ListObjects> {
         Some(self)
+    }
+
+    fn mark(&self, name: &RemoteName, version: &NativeVersionId) -> Option<Mark> {
+        Some(marks::of_version(name.as_str(), version.as_str()))
+    }
+
+    async fn list_marks(&self, query: MarkQuery<'_>) -> Result<ListedMarks, StoreError> {
+        let listed = marks::versions(&self.database, query).await;
+        let name = RemoteName::new(query.folder.to_owned());
+        listed.map_err(|error| store_error(&name, error))
     }
 
     //= docs/format.md#20-places

@@ -1,5 +1,7 @@
 //! The catalog in KV version 2.
 
+mod marks;
+
 use std::collections::BTreeSet;
 
 use async_trait::async_trait;
@@ -9,6 +11,7 @@ use crate::openbao::client::{
     KvEntry, KvV2, OpenBaoClient, OpenBaoError, OpenBaoErrorKind, PolicyPart, PolicyRole,
     PolicyScope, policy_part,
 };
+use planton_core::marks::{ListedMarks, Mark, MarkQuery, SeenMarks};
 use planton_core::catalog::{
     CatalogError, CatalogErrorKind, CatalogStore, ORGANIZATION_RECORD, RecordKey, Revision,
     StoredRecord,
@@ -34,6 +37,7 @@ pub struct OpenBaoCatalog {
     /// Policies to grant after a denied read, and after a denied write.
     reads: String,
     writes: String,
+    marks: SeenMarks,
 }
 
 impl OpenBaoCatalog {
@@ -48,6 +52,7 @@ impl OpenBaoCatalog {
             // Includes the fence, which precedes every report of an absence.
             reads: policy_part(scope, PolicyRole::Plan, PolicyPart::Catalog),
             writes: policy_part(scope, role, PolicyPart::Catalog),
+            marks: SeenMarks::default(),
         }
     }
 
@@ -61,7 +66,16 @@ impl OpenBaoCatalog {
         key: &RecordKey,
     ) -> Result<KvEntry<Stored>, CatalogError> {
         let entry = kv.read(&self.path(key)).await;
-        entry.map_err(|error| self.explain(error))
+        let entry = entry.map_err(|error| self.explain(error))?;
+        if let KvEntry::Present {
+            version,
+            created_time,
+            ..
+        } = &entry
+        {
+            self.note(key, *version, created_time);
+        }
+        Ok(entry)
     }
 
     /// Returns the mount behind a fence, so that its reads are not stale.
@@ -227,6 +241,7 @@ impl CatalogStore for OpenBaoCatalog {
             outcome = kv.write(&path, &data, cas).await;
         }
         let written = outcome.map_err(|error| self.explain_write(error))?;
+        self.note(key, written.version, &written.created_time);
         Ok(Revision(written.version))
     }
 
@@ -253,6 +268,15 @@ impl CatalogStore for OpenBaoCatalog {
     async fn remove(&self, key: &RecordKey) -> Result<(), CatalogError> {
         let removed = self.kv.delete_metadata(&self.path(key)).await;
         removed.map_err(|error| self.explain_write(error))
+    }
+
+    fn mark(&self, key: &RecordKey, revision: Revision) -> Option<Mark> {
+        self.noted(key, revision)
+    }
+
+    async fn list_marks(&self, query: MarkQuery<'_>) -> Result<ListedMarks, CatalogError> {
+        let listed = self.page_of_marks(query).await;
+        listed.map_err(|error| self.explain(error))
     }
 
     /// Includes deleted records, which read as absent.

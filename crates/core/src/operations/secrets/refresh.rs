@@ -9,7 +9,7 @@ use crate::catalog::{
 use crate::kek::{KekError, KekErrorKind};
 use crate::names::{SecretName, Slug};
 use crate::operations::backends::Trust;
-use crate::operations::{OperationError, SecretView, SeenDigest};
+use crate::operations::{OperationError, SecretMarks, SecretView, SeenDigest};
 use crate::store::{Absence, DescribeOptions, StoreErrorKind, VersionStatus};
 
 /// The secret to refresh, as the caller's state has it.
@@ -32,11 +32,19 @@ pub struct SeenSecret {
     pub generation: u64,
     /// Number and payload digest of the current version.
     pub version: Option<(u64, SeenDigest)>,
+    /// Marks of the record that the caller's view comes from, and of its current version.
+    ///
+    /// None where a refresh would return anything else than that view: the version was lost,
+    /// the caller has a finding, or a deletion was begun.
+    pub marks: Option<SecretMarks>,
 }
 
 /// Result of a refresh.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refreshed {
+    /// The record is the one that the caller's view comes from, and the current version exists.
+    /// Only for a caller with marks.
+    Unchanged,
     /// The record and the current version exist.
     Present(SecretView),
     /// The record exists. The current version or its whole object is missing, or is not the
@@ -60,7 +68,8 @@ impl Secrets<'_> {
     /// Checks whether a secret and its current version exist.
     ///
     /// Sends one request to the catalog, one to the backend, and none to a KEK. If the
-    /// version is missing, reads the record again.
+    /// version is missing, reads the record again. If the caller has marks and many secrets are
+    /// refreshed, a listing may take the place of both requests.
     ///
     /// # Errors
     ///
@@ -72,13 +81,18 @@ impl Secrets<'_> {
     /// written or opened because of it. The backend must be at the place where it was [seen
     /// before](crate::operations::Backends::remember).
     pub async fn refresh(self, request: &RefreshSecret) -> Result<Refreshed, OperationError> {
+        self.organization.learn_floor().await?;
+        let floor = self.organization.catalog.floor.value();
+        if self.is_unchanged(request, floor).await {
+            return Ok(Refreshed::Unchanged);
+        }
         let key = record_key_of_name(&request.name);
         let loaded = self
             .organization
             .catalog
-            .load_fenced_if(&key, |loaded| is_behind(loaded, request))
+            .load_fenced_if(&key, |loaded| is_behind(loaded, request, floor))
             .await?;
-        if is_rolled_back(loaded.as_ref(), request) {
+        if is_rolled_back(loaded.as_ref(), request, floor) {
             let found = loaded.map_or(0, |loaded| loaded.record.generation);
             let seen = request.seen.as_ref().map_or(0, |seen| seen.generation);
             return Err(OperationError::RolledBack {
@@ -105,20 +119,40 @@ impl Secrets<'_> {
         self.refresh_from(now.as_ref(), request).await
     }
 
+    /// Returns whether a listing confirms what the caller has seen.
+    async fn is_unchanged(self, request: &RefreshSecret, floor: u64) -> bool {
+        let Some(SeenSecret {
+            generation,
+            marks: Some(marks),
+            ..
+        }) = &request.seen
+        else {
+            return false;
+        };
+        // The view of an unchanged record has a higher generation since a rollback was accepted.
+        if *generation < floor {
+            return false;
+        }
+        let organization = self.organization;
+        organization
+            .is_listed_unchanged(&request.name, *marks)
+            .await
+    }
+
     /// Checks the version that a record names.
     async fn refresh_from(
         self,
         loaded: Option<&Loaded<SecretDocument>>,
         request: &RefreshSecret,
     ) -> Result<Refreshed, OperationError> {
-        let Some(Loaded {
-            record: document, ..
-        }) = loaded
-        else {
+        let Some(loaded) = loaded else {
             return Ok(Refreshed::RecordMissing);
         };
+        let document = &loaded.record;
         let Some(secret) = sought(document, request) else {
-            return Ok(if document.has_no_past() {
+            // The caller has seen a history that was abandoned: the secret may be of it.
+            let floor = self.organization.catalog.floor.value();
+            return Ok(if document.has_no_past() || has_seen_less(request, floor) {
                 Refreshed::RecordMissing
             } else {
                 Refreshed::Gone
@@ -142,6 +176,11 @@ impl Secrets<'_> {
         match self.look_at_version(secret, view.clone()).await {
             Err(error) if is_forgotten && error.is_of_the_backend() => {
                 Ok(Refreshed::Unreachable(view, error.with_sources()))
+            }
+            // A describe may have found the mark of the version.
+            Ok(Refreshed::Present(view)) => {
+                let read = (&record_key_of_name(&request.name), loaded.revision);
+                Ok(Refreshed::Present(self.with_marks(view, secret, read)))
             }
             refreshed => refreshed,
         }
@@ -208,22 +247,33 @@ pub(crate) fn describe_options(secret: &SecretRecord, absence: Absence) -> Optio
     })
 }
 
+/// Returns whether the caller last saw the secret before a rollback was accepted.
+fn has_seen_less(request: &RefreshSecret, floor: u64) -> bool {
+    let seen = request.seen.as_ref();
+    seen.is_some_and(|seen| seen.generation < floor)
+}
+
 /// Returns whether the loaded record is older than the caller's, or lacks the secret. It may
 /// be a stale read, so only a fenced read confirms it.
-fn is_behind(loaded: Option<&Loaded<SecretDocument>>, request: &RefreshSecret) -> bool {
+fn is_behind(loaded: Option<&Loaded<SecretDocument>>, request: &RefreshSecret, floor: u64) -> bool {
     loaded.is_none_or(|loaded| sought(&loaded.record, request).is_none())
-        || is_rolled_back(loaded, request)
+        || is_rolled_back(loaded, request, floor)
 }
 
 /// Returns whether the catalog is older than the caller's view: a lower generation, an
 /// earlier version, or the same version with a payload that no reseal has replaced. A missing
-/// record does not count as older, nor does the one that a raise puts in its place.
-fn is_rolled_back(loaded: Option<&Loaded<SecretDocument>>, request: &RefreshSecret) -> bool {
+/// record does not count as older, nor does the one that a raise puts in its place. Nothing is
+/// older than what a caller saw before a rollback was accepted.
+fn is_rolled_back(
+    loaded: Option<&Loaded<SecretDocument>>,
+    request: &RefreshSecret,
+    floor: u64,
+) -> bool {
     let (Some(seen), Some(loaded)) = (&request.seen, loaded) else {
         return false;
     };
     let document = &loaded.record;
-    if document.has_no_past() {
+    if document.has_no_past() || has_seen_less(request, floor) {
         return false;
     }
     if document.generation < seen.generation {

@@ -5,8 +5,10 @@ use uuid::Uuid;
 
 use super::Secrets;
 use crate::catalog::{
-    Owner, SecretArguments, SecretDocument, SecretMetadata, SecretRecord, VersionRecord,
+    Owner, RecordKey, Revision, SecretArguments, SecretDocument, SecretMetadata, SecretRecord,
+    VersionRecord,
 };
+use crate::marks::Mark;
 use crate::names::{SecretName, Slug};
 use crate::operations::held_document::HeldSecret;
 use crate::operations::{Backend, OperationError, SeenBackend, SeenDigest};
@@ -52,6 +54,19 @@ pub struct SecretView {
     pub is_displaced: bool,
     /// The secret that has its name now, and the owner of that secret.
     pub displaced_by: Option<(Uuid, Owner)>,
+    /// Marks of a secret on the built-in backend that has its name, as far as its storages list
+    /// them.
+    pub marks: ViewMarks,
+}
+
+/// The marks of a secret, as far as they are known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ViewMarks {
+    /// Mark of the record.
+    pub record: Option<Mark>,
+    /// Mark of the current version. Unknown if this process neither wrote nor described it, and
+    /// its storage lists what its identifier does not contain.
+    pub version: Option<Mark>,
 }
 
 /// A version without its value.
@@ -93,6 +108,7 @@ impl SecretView {
             is_adopted: false,
             is_displaced,
             displaced_by: holder.map(|holder| (holder.uuid, holder.owner.clone())),
+            marks: ViewMarks::default(),
         }
     }
 
@@ -147,6 +163,27 @@ impl Secrets<'_> {
         let catalog = self.organization.existing().await?.uuid;
         let secret = held.document.secret(uuid);
         let secret = secret.expect("the caller holds this secret");
-        Ok(SecretView::new(secret, &held.document, catalog))
+        let view = SecretView::new(secret, &held.document, catalog);
+        Ok(self.with_marks(view, secret, (&held.name, held.revision)))
+    }
+
+    /// Adds the marks of the secret to its view, which is that of this revision.
+    pub(crate) fn with_marks(
+        self,
+        view: SecretView,
+        secret: &SecretRecord,
+        (key, revision): (&RecordKey, Revision),
+    ) -> SecretView {
+        if view.is_displaced || secret.backend_name != Slug::platform_backend() {
+            return view;
+        }
+        let store = &self.organization.platform.store;
+        let current = secret.versions.last();
+        let marks = ViewMarks {
+            record: self.organization.catalog.mark(key, revision),
+            version: current
+                .and_then(|version| store.mark(&secret.remote_name, &version.native_id)),
+        };
+        SecretView { marks, ..view }
     }
 }

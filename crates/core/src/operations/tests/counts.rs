@@ -177,6 +177,7 @@ async fn refreshing_costs_two_requests_and_never_a_key() {
         seen: Some(SeenSecret {
             generation: view.generation,
             version: Some((version.number, version.payload)),
+            marks: None,
         }),
     };
     let (refreshed, counts) = cost(&world, process.secrets().refresh(&request)).await;

@@ -21,7 +21,7 @@ use tokio::sync::OnceCell;
 
 pub(super) use fault::{Fault, FaultKind, Response};
 use open::OpenBucket;
-pub(super) use requests::{Condition, Listed, Tag, Write};
+pub(super) use requests::{Condition, Listed, ListedPage, Tag, Write};
 
 use super::advice::Observations;
 use super::settings::BucketSettings;

@@ -6,6 +6,7 @@ use object_store::aws::{AmazonS3Builder, Checksum};
 use object_store::azure::MicrosoftAzureBuilder;
 use object_store::client::HttpClient as StoreClient;
 use object_store::gcp::GoogleCloudStorageBuilder;
+use object_store::list::PaginatedListStore;
 use object_store::{ObjectStore, RetryConfig};
 
 use super::credentials::{AzureProvider, GcsProvider, S3Provider, azure_fault, s3_fault};
@@ -24,10 +25,17 @@ use crate::http::{HttpClient, HttpSettings, RetryPolicy};
 /// <https://learn.microsoft.com/rest/api/storageservices/common-rest-api-error-codes>
 const RATE_LIMITS: &[(u16, &str)] = &[(503, "SlowDown"), (503, "ServerBusy")];
 
+/// A vendor's client that also returns single pages of a listing.
+pub(super) trait PagedStore: ObjectStore + PaginatedListStore {}
+
+impl<S: ObjectStore + PaginatedListStore> PagedStore for S {}
+
 /// A vendor's client, with its credential.
 #[derive(Debug)]
 pub(super) struct OpenBucket {
     pub(super) store: Arc<dyn ObjectStore>,
+    /// The same client, for single pages of a listing.
+    pub(super) pages: Arc<dyn PagedStore>,
     pub(super) credentials: Credentials,
     pub(super) service: StoreClient,
 }
@@ -156,11 +164,13 @@ impl Place<'_> {
 
     fn opened(
         self,
-        store: object_store::Result<impl ObjectStore>,
+        store: object_store::Result<impl ObjectStore + PaginatedListStore>,
         credentials: Credentials,
     ) -> Result<OpenBucket, Fault> {
+        let store = Arc::new(store.map_err(unusable)?);
         Ok(OpenBucket {
-            store: Arc::new(store.map_err(unusable)?),
+            pages: Arc::clone(&store) as _,
+            store,
             credentials,
             service: StoreClient::new(self.service),
         })

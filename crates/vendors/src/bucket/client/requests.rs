@@ -6,6 +6,7 @@ use http::{HeaderName, HeaderValue, Method, header};
 use jiff::Timestamp;
 use object_store::azure::AzureAuthorizer;
 use object_store::client::{HttpRequest, HttpRequestBody};
+use object_store::list::PaginatedListOptions;
 use object_store::path::Path;
 use object_store::{
     Attribute, AttributeValue, Attributes, CredentialProvider as _, GetOptions, ObjectMeta,
@@ -20,8 +21,21 @@ use super::{Client, OpenBucket};
 use crate::bucket::location::BucketVendor;
 
 /// Identifies the content of an object: the ETag, or the generation in Google's store.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::bucket) struct Tag(UpdateVersion);
+#[derive(Clone, Debug)]
+pub(in crate::bucket) struct Tag {
+    /// What a condition compares.
+    version: UpdateVersion,
+    /// The ETag as a listing has it.
+    listed: Option<String>,
+}
+
+impl PartialEq for Tag {
+    fn eq(&self, other: &Self) -> bool {
+        self.version == other.version
+    }
+}
+
+impl Eq for Tag {}
 
 /// The condition of a write.
 #[derive(Clone, Debug)]
@@ -66,6 +80,21 @@ pub(in crate::bucket) struct Listed {
     pub(in crate::bucket) written_at: Timestamp,
 }
 
+/// An object of a listing, and its ETag without quotes.
+#[derive(Debug)]
+pub(in crate::bucket) struct ListedTag {
+    pub(in crate::bucket) path: Path,
+    pub(in crate::bucket) e_tag: String,
+}
+
+/// A page of a listing.
+#[derive(Debug)]
+pub(in crate::bucket) struct ListedPage {
+    pub(in crate::bucket) objects: Vec<ListedTag>,
+    /// Token of the next page.
+    pub(in crate::bucket) next: Option<String>,
+}
+
 /// The objects and the folders directly in a folder.
 #[derive(Debug)]
 pub(in crate::bucket) struct Folder {
@@ -77,7 +106,8 @@ impl Tag {
     /// Keeps what a condition compares. A version identifier changes without the content, once
     /// a bucket keeps versions.
     fn new(vendor: BucketVendor, found: UpdateVersion) -> Self {
-        Self(match vendor {
+        let listed = found.e_tag.as_deref().map(listed_form);
+        let version = match vendor {
             BucketVendor::Gcs => UpdateVersion {
                 e_tag: None,
                 ..found
@@ -86,7 +116,13 @@ impl Tag {
                 version: None,
                 ..found
             },
-        })
+        };
+        Self { version, listed }
+    }
+
+    /// Returns the ETag in the form of [`ListedTag`].
+    pub(in crate::bucket) fn listed(&self) -> Option<&str> {
+        self.listed.as_deref()
     }
 }
 
@@ -112,7 +148,7 @@ impl Client {
         }
         let mode = match &write.condition {
             Condition::Absent => PutMode::Create,
-            Condition::Matches(Tag(version)) => PutMode::Update(version.clone()),
+            Condition::Matches(tag) => PutMode::Update(tag.version.clone()),
         };
         let put = self.call(|store| {
             let (path, body) = (write.path.clone(), write.body.clone());
@@ -136,7 +172,7 @@ impl Client {
     /// store.
     pub(in crate::bucket) async fn keeps(&self, path: &Path, tag: &Tag) -> Result<bool, Fault> {
         let options = GetOptions {
-            version: tag.0.version.clone(),
+            version: tag.version.version.clone(),
             ..GetOptions::default()
         };
         match self.get_opts(path, options).await {
@@ -221,6 +257,41 @@ impl Client {
         within.collect()
     }
 
+    /// Returns one page of the objects in a folder, at any depth, with their ETags.
+    ///
+    /// A listing with an object of another folder fails, as in [`list`](Self::list).
+    pub(in crate::bucket) async fn list_page(
+        &self,
+        folder: &Path,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<ListedPage, Fault> {
+        let prefix = format!("{folder}/");
+        let page = self.call_opened(|opened| {
+            let (pages, prefix) = (Arc::clone(&opened.pages), prefix.clone());
+            let options = PaginatedListOptions {
+                max_keys: Some(limit),
+                page_token: after.map(str::to_owned),
+                ..PaginatedListOptions::default()
+            };
+            async move { pages.list_paginated(Some(&prefix), options).await }
+        });
+        let page = page.await?;
+        let objects = page.result.objects.into_iter().filter_map(|meta| {
+            let is_within = within(folder, &meta.location).map(|rest| rest.map(|_| ()));
+            let is_within = is_within.transpose()?;
+            let e_tag = meta.e_tag.as_deref().map(listed_form)?;
+            Some(is_within.map(|()| ListedTag {
+                path: meta.location,
+                e_tag,
+            }))
+        });
+        Ok(ListedPage {
+            objects: objects.collect::<Result<_, _>>()?,
+            next: page.page_token,
+        })
+    }
+
     /// Returns the objects and the folders directly in a folder.
     ///
     /// A listing with an object of another folder fails: its paths are deleted by callers.
@@ -269,10 +340,18 @@ impl Client {
     where
         F: Future<Output = object_store::Result<T>>,
     {
+        self.call_opened(|opened| request(Arc::clone(&opened.store)))
+            .await
+    }
+
+    async fn call_opened<T, F>(&self, request: impl Fn(&OpenBucket) -> F) -> Result<T, Fault>
+    where
+        F: Future<Output = object_store::Result<T>>,
+    {
         let opened = self.opened().await?;
         let mut renewed = false;
         loop {
-            let (output, answer) = observed(request(Arc::clone(&opened.store))).await;
+            let (output, answer) = observed(request(opened)).await;
             if let Some(Answer::Response(response)) = &answer {
                 self.observations().note(response);
             }
@@ -360,6 +439,12 @@ fn tag(vendor: BucketVendor, meta: &ObjectMeta) -> object_store::Result<Tag> {
         version: meta.version.clone(),
     };
     Ok(Tag::new(vendor, found))
+}
+
+/// Returns an ETag without quotes. Azure omits them in a listing:
+/// <https://learn.microsoft.com/rest/api/storageservices/list-blobs>
+fn listed_form(e_tag: &str) -> String {
+    e_tag.trim_matches('"').to_owned()
 }
 
 /// Returns the part of a listed path below `folder`; `None` for the folder's own placeholder,

@@ -4,6 +4,7 @@ mod listing;
 mod version;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -15,7 +16,9 @@ use super::client::{Client, Condition, Fault, FaultKind, Tag, Write};
 use super::conditional::{ReadBack, Written, write};
 use super::errors::explain;
 use super::location::Places;
+use super::marks;
 use super::policy::Operation;
+use planton_core::marks::{ListedMarks, Mark, MarkQuery, SeenMarks};
 use planton_core::names::Slug;
 use planton_core::store::{
     Deletion, DescribeOptions, ListObjects, NameRules, NativeVersionId, PayloadEncoding,
@@ -55,6 +58,7 @@ const DELETIONS_AT_ONCE: usize = 8;
 pub struct BucketStore {
     client: Client,
     places: Places,
+    marks: Arc<SeenMarks>,
 }
 
 impl BucketStore {
@@ -65,6 +69,7 @@ impl BucketStore {
         Self {
             places: Places::new(client.settings().location(), &organization),
             client,
+            marks: Arc::default(),
         }
     }
 
@@ -83,6 +88,26 @@ impl BucketStore {
         let version = StoredVersion::parse(id).filter(|_| is_valid(name))?;
         let path = self.places.version(name.as_str(), version.leaf());
         Some((path, version))
+    }
+
+    /// Notes the mark of a version that was put, and returns its identifier.
+    fn noted(
+        &self,
+        name: &RemoteName,
+        version: StoredVersion,
+        path: &Path,
+        tag: &Tag,
+    ) -> NativeVersionId {
+        let id = version.into_native_id();
+        self.note((name, &id), path, tag);
+        id
+    }
+
+    /// Notes the mark of a version, which its identifier does not contain.
+    fn note(&self, (name, id): (&RemoteName, &NativeVersionId), path: &Path, tag: &Tag) {
+        if let Some(mark) = marks::mark(path, tag) {
+            self.marks.note(&[name.as_str(), id.as_str()], mark);
+        }
     }
 
     /// Returns the status of a version that has no object: `Missing` if the object has other
@@ -178,6 +203,16 @@ impl SecretStore for BucketStore {
         Some(self)
     }
 
+    fn mark(&self, name: &RemoteName, version: &NativeVersionId) -> Option<Mark> {
+        self.marks.of(&[name.as_str(), version.as_str()])
+    }
+
+    async fn list_marks(&self, query: MarkQuery<'_>) -> Result<ListedMarks, StoreError> {
+        let folder = self.places.object(query.folder);
+        let listed = marks::list(&self.client, &folder, query).await;
+        listed.map_err(|fault| self.explain(fault, Operation::List, &folder))
+    }
+
     /// One request. A retry of an attempt takes two.
     //= docs/format.md#20-places
     //# In a bucket, a writer MUST write an envelope at the place and in the form of this table.
@@ -210,10 +245,10 @@ impl SecretStore for BucketStore {
         let failed = |fault| self.explain(fault, Operation::Put, &path);
         let written = write(&self.client, &put, read_back).await;
         match written.map_err(failed)? {
-            Written::Done(_) => Ok(version.into_native_id()),
+            Written::Done(tag) => Ok(self.noted(name, version, &path, &tag)),
             // An earlier call with the same attempt may have written it.
             Written::Refused => match read_back().await.map_err(failed)? {
-                ReadBack::Own(_) => Ok(version.into_native_id()),
+                ReadBack::Own(tag) => Ok(self.noted(name, version, &path, &tag)),
                 ReadBack::Other | ReadBack::Unchanged => Err(refused(StoreErrorKind::Conflict)),
             },
         }
@@ -245,7 +280,10 @@ impl SecretStore for BucketStore {
             return self.absent(name).await;
         };
         match matching(&self.client, &path, |digest| version.has_digest(digest)).await {
-            Ok(Some(_)) => Ok(VersionStatus::Present),
+            Ok(Some(tag)) => {
+                self.note((name, &options.version), &path, &tag);
+                Ok(VersionStatus::Present)
+            }
             Ok(None) => Ok(VersionStatus::Replaced),
             Err(fault) if fault.kind == FaultKind::NotFound => self.absent(name).await,
             Err(fault) => Err(self.explain(fault, Operation::Head, &path)),

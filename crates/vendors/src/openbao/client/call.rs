@@ -1,5 +1,7 @@
 //! One request to the API, before a token and a consistency index are added.
 
+use std::borrow::Cow;
+
 use http::Method;
 
 use planton_secret::SecretBytes;
@@ -11,7 +13,7 @@ pub(super) struct Call {
     pub(super) method: Method,
     /// Path after `/v1/`.
     pub(super) path: String,
-    pub(super) query: Option<&'static str>,
+    pub(super) query: Option<Cow<'static, str>>,
     pub(super) body: Option<SecretBytes>,
     /// Whether the request changes data that standbys replicate later.
     pub(super) writes: bool,

@@ -184,7 +184,7 @@ impl OpenBaoClient {
         let mut call = Call::new("read health", Method::GET, "sys/health");
         // Without these, a standby returns 429 or 473, which are errors elsewhere:
         // https://developer.hashicorp.com/vault/api-docs/system/health
-        call.query = Some("standbyok=true&perfstandbyok=true");
+        call.query = Some("standbyok=true&perfstandbyok=true".into());
         let response = self.send_in(None, &call, None).await?;
         Ok((call, response))
     }

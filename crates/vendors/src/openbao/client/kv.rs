@@ -1,6 +1,7 @@
 //! The verbs of KV version 2: <https://openbao.org/api-docs/secret/kv/kv-v2/>.
 
 mod answer;
+mod detailed;
 
 use http::{Method, StatusCode};
 use serde::Deserialize;
@@ -14,6 +15,7 @@ use crate::http::HttpResponse;
 pub(super) use answer::parse;
 pub use answer::{KvEntry, KvMetadata, KvVersion, KvWritten};
 use answer::{Read, Version1, WriteAnswer};
+pub use detailed::{KvCurrent, KvDetailed, KvListed};
 use planton_secret::SecretBytes;
 
 /// A KV version 2 mount.
@@ -182,7 +184,7 @@ impl KvV2 {
         // Folders in an earlier listing end in a slash; paths of requests do not.
         let folder = path.trim_end_matches('/');
         let mut call = self.call("list secrets", Method::GET, "metadata", folder);
-        call.query = Some("list=true");
+        call.query = Some("list=true".into());
         let response = self.client.call(&call).await?;
         if response.status == StatusCode::NOT_FOUND {
             return self.absent(&response, &call).await.map(|()| Vec::new());

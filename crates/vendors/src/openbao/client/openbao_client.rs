@@ -186,7 +186,7 @@ impl OpenBaoClient {
         let mut url = self.0.address.as_url().clone();
         let base = url.path().trim_end_matches('/').to_owned();
         url.set_path(&format!("{base}/v1/{}", call.path));
-        url.set_query(call.query);
+        url.set_query(call.query.as_deref());
         Ok(url)
     }
 

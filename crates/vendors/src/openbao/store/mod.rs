@@ -5,6 +5,7 @@ mod foreign;
 mod link;
 mod listing;
 mod look;
+mod marks;
 mod version;
 
 use async_trait::async_trait;
@@ -20,6 +21,8 @@ use crate::openbao::credential::{AmbientTokens, Credential};
 use crate::openbao::kind::VaultKind;
 use crate::openbao::settings::VaultConfig;
 use link::Link;
+use marks::FolderSizes;
+use planton_core::marks::{ListedMarks, Mark, MarkQuery};
 use planton_core::store::{
     Deletion, DescribeOptions, ForeignObjects, ListObjects, NameRules, NativeVersionId,
     PayloadEncoding, PutOptions, RemoteName, SecretStore, StoreCapability, StoreCredential,
@@ -58,6 +61,7 @@ pub struct OpenBaoStore {
     paths: StorePaths,
     /// The whole policy of a registered backend, which writing needs.
     policy: Option<String>,
+    sizes: FolderSizes,
 }
 
 /// Options of [`OpenBaoStore::connect`].
@@ -87,6 +91,7 @@ impl OpenBaoStore {
             capability: capability("platform", "OpenBAO"),
             paths: scope.store_paths(),
             policy: None,
+            sizes: FolderSizes::default(),
         }
     }
 
@@ -116,6 +121,7 @@ impl OpenBaoStore {
                 fences: format!("{}/.fence/*", config.name_prefix()),
             },
             link: Link::new(config, credential, options.http),
+            sizes: FolderSizes::default(),
         })
     }
 
@@ -208,6 +214,14 @@ impl SecretStore for OpenBaoStore {
     /// The built-in backend contains nothing but our objects.
     fn listing(&self) -> Option<&dyn ListObjects> {
         (self.capability.kind == "platform").then_some(self as &dyn ListObjects)
+    }
+
+    fn mark(&self, name: &RemoteName, version: &NativeVersionId) -> Option<Mark> {
+        Self::mark_of(name, version)
+    }
+
+    async fn list_marks(&self, query: MarkQuery<'_>) -> Result<ListedMarks, StoreError> {
+        self.folder_marks(query).await
     }
 
     //= docs/format.md#20-places
