@@ -22,6 +22,12 @@ impl BootTime {
         Self(self.0.saturating_add(later))
     }
 
+    /// Returns the time `earlier`.
+    #[cfg(test)]
+    pub(crate) fn before(self, earlier: Duration) -> Self {
+        Self(self.0.saturating_sub(earlier))
+    }
+
     /// Returns whether this time has passed.
     #[must_use]
     pub fn has_passed(self) -> bool {

@@ -135,3 +135,86 @@ fn may_repeat(error: &CatalogError) -> bool {
     let is_unclear = matches!(error.kind(), K::Unavailable | K::RateLimited);
     !is_over && (is_unclear || Stop::beneath(error) == Some(Stop::DeadlinePassed))
 }
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::catalog::{CatalogVerb, DefaultBackendRecord, InMemoryCatalog};
+    use crate::store::{Fault, Landing};
+
+    /// A moment before a look is too old.
+    const ALMOST: Duration = Duration::from_millis(9_900);
+
+    fn catalog() -> (Arc<InMemoryCatalog>, Catalog) {
+        let store = Arc::new(InMemoryCatalog::new());
+        (Arc::clone(&store), Catalog::new(store))
+    }
+
+    fn lost(catalog: &InMemoryCatalog, landing: Landing) {
+        catalog.inject(Fault {
+            verb: CatalogVerb::Write,
+            nth: 1,
+            landing,
+            kind: CatalogErrorKind::Unavailable,
+        });
+    }
+
+    async fn created(catalog: &Catalog) -> Result<Revision, CatalogError> {
+        let key = RecordKey::new("default");
+        let record = DefaultBackendRecord::default();
+        catalog.create(&key, &record, None).await
+    }
+
+    #[tokio::test]
+    async fn a_look_serves_for_ten_seconds_and_an_older_one_is_taken_again() {
+        let (store, catalog) = catalog();
+        catalog.last_look.set(BootTime::now());
+        created(&catalog).await.unwrap();
+        assert_eq!(store.calls(CatalogVerb::ReadFenced), 0);
+
+        let (store, catalog) = self::catalog();
+        catalog.last_look.set(BootTime::now().before(LOOK_SERVES));
+        created(&catalog).await.unwrap();
+        assert_eq!(store.calls(CatalogVerb::ReadFenced), 1);
+    }
+
+    #[tokio::test]
+    async fn a_creation_that_is_sent_again_looks_again_first() {
+        for landing in [Landing::Before, Landing::After] {
+            let (store, catalog) = catalog();
+            let at = BootTime::now().before(ALMOST);
+            catalog.last_look.set(at);
+            // The answer comes when the look is too old.
+            store.before(CatalogVerb::Write, 1, async move {
+                while !at.after(LOOK_SERVES).has_passed() {
+                    tokio::task::yield_now().await;
+                }
+            });
+            lost(&store, landing);
+            let written = created(&catalog).await;
+            assert_eq!(store.calls(CatalogVerb::ReadFenced), 1);
+            assert_eq!(store.calls(CatalogVerb::Write), 2);
+            match landing {
+                Landing::Before => assert_eq!(written.unwrap(), Revision(1)),
+                // The compare-and-set recognizes its own write.
+                Landing::After => {
+                    assert_eq!(written.unwrap_err().kind(), CatalogErrorKind::Conflict);
+                }
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_creation_whose_answer_is_lost_while_its_look_serves_fails_as_any_other() {
+        let (store, catalog) = catalog();
+        catalog.last_look.set(BootTime::now());
+        lost(&store, Landing::Before);
+        let error = created(&catalog).await.unwrap_err();
+        assert_eq!(error.kind(), CatalogErrorKind::Unavailable);
+        assert_eq!(store.calls(CatalogVerb::ReadFenced), 0);
+    }
+}

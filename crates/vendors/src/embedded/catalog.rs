@@ -43,7 +43,8 @@ impl EmbeddedCatalog {
 
     fn note(&self, key: &RecordKey, StoredRecord { body, mac }: &StoredRecord, revision: u64) {
         let mark = marks::of_record(key.as_str(), revision, (body, mac));
-        self.marks.note(&[key.as_str(), &revision.to_string()], mark);
+        self.marks
+            .note(&[key.as_str(), &revision.to_string()], mark);
     }
 
     fn error(&self, key: &str, error: DatabaseError) -> CatalogError {
@@ -229,6 +230,7 @@ mod tests {
 
     use super::*;
     use crate::embedded::sqlite::DatabaseOptions;
+    use planton_core::boot_time::BootTime;
     use planton_core::catalog::conformance;
 
     async fn catalogs(organizations: [&str; 2]) -> (tempfile::TempDir, [EmbeddedCatalog; 2]) {
@@ -270,6 +272,25 @@ mod tests {
         let (stored, revision) = acme.read(&key).await.unwrap().unwrap();
         assert_eq!((stored.body.as_str(), revision), ("acme", Revision(1)));
         assert_eq!(acme.list("").await.unwrap(), [key]);
+    }
+
+    #[tokio::test]
+    async fn a_record_that_waited_too_long_for_the_lock_is_not_written() {
+        let (_directory, [acme, _]) = catalogs(["acme", "other"]).await;
+        let key = RecordKey::new("secrets/db");
+        let late = OperationContext {
+            send_until: Some(BootTime::now()),
+            ..OperationContext::default()
+        };
+        let (catalog, written) = (acme.clone(), key.clone());
+        let writing = async move {
+            let record = record("{}");
+            catalog.write(&written, &record, Revision::ABSENT).await
+        };
+        let error = late.scope(writing).await.unwrap_err();
+        assert_eq!(error.kind(), CatalogErrorKind::Unavailable);
+        assert_eq!(Stop::beneath(&error), Some(Stop::DeadlinePassed));
+        assert_eq!(acme.read(&key).await.unwrap(), None);
     }
 
     #[tokio::test]

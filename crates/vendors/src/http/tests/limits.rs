@@ -1,6 +1,7 @@
 //! Deadlines, cancellation and rate limits.
 
 use super::*;
+use planton_core::boot_time::BootTime;
 
 #[tokio::test]
 async fn cancellation_ends_between_two_tries() {
@@ -130,6 +131,35 @@ async fn a_commit_gets_its_tries_though_it_is_cancelled_or_late() {
         assert_eq!(response.status, 503);
         assert_eq!(client.requests().total(), 8);
     }
+}
+
+#[tokio::test]
+async fn a_commit_that_may_be_sent_until_a_time_is_not_sent_again_after_it() {
+    let hour = Duration::from_secs(3600);
+    let send_until = Some(BootTime::now().after(hour));
+    let context = OperationContext {
+        send_until,
+        ..OperationContext::default()
+    };
+    // A wait that would end after the time is not begun.
+    let retry_after = format!("retry-after: {}\r\n", 2 * hour.as_secs());
+    let server = Script::start(vec![answer(429, &retry_after, "")]).await;
+    let client = client(Vec::new());
+    let request = put(&server.url);
+    let commit = OperationContext::committing(client.send(&request));
+    let response = context.scope(commit).await.unwrap();
+    assert_eq!(response.status, 429);
+    assert_eq!(client.requests().total(), 1);
+
+    // After the time, nothing is sent at all.
+    let context = OperationContext {
+        send_until: Some(BootTime::now()),
+        ..OperationContext::default()
+    };
+    let commit = OperationContext::committing(client.send(&request));
+    let error = context.scope(commit).await.unwrap_err();
+    assert_eq!(Stop::beneath(&error), Some(Stop::DeadlinePassed));
+    assert_eq!(client.requests().total(), 1);
 }
 
 #[tokio::test]
