@@ -5,7 +5,6 @@ use std::any::Any;
 use anyhow::{Context, Result};
 use xtask::bucket::{BucketServer, BucketService};
 use xtask::latency::LatencyRelay;
-use xtask::moto::NewKmsKey;
 use xtask::openbao::{OpenBao, ServerOptions};
 use xtask::tools::Tools;
 
@@ -63,7 +62,7 @@ impl Place {
 pub(super) type Start = fn(&Tools) -> Result<Place>;
 
 /// The platforms, in the order of the page.
-pub(super) const ALL: [Start; 6] = [embedded, openbao, s3, s3_with_kms, gcs, azure];
+pub(super) const ALL: [Start; 5] = [embedded, openbao, s3, gcs, azure];
 
 /// The platform without a server.
 pub(super) fn embedded(_: &Tools) -> Result<Place> {
@@ -95,40 +94,23 @@ pub(super) fn openbao(tools: &Tools) -> Result<Place> {
 
 fn s3(tools: &Tools) -> Result<Place> {
     let server = BucketServer::start(tools, BucketService::S3)?;
-    bucket("S3 (moto behind a front)", server, None)
-}
-
-fn s3_with_kms(tools: &Tools) -> Result<Place> {
-    let server = BucketServer::start(tools, BucketService::S3)?;
-    let moto = server.moto().context("the emulator of S3")?;
-    let key = moto.create_kms_key(&NewKmsKey::default())?;
-    let bucket_of_keys = server.create("keys")?;
-    let credential = bucket_of_keys.configuration(PREFIX);
-    let access_key = credential.get("access_key_id").context("an access key")?;
-    let (_, secret) = bucket_of_keys.credential();
-    let kms = format!(
-        "aws_kms = {{ key_id = {key:?}, region = \"eu-central-1\", access_key_id = {access_key}, \
-         secret_access_key = {secret:?}, endpoint = {:?} }}",
-        moto.address()
-    );
-    bucket("S3 with AWS KMS (moto behind a front)", server, Some(kms))
+    bucket("S3 (moto behind a front)", server)
 }
 
 fn gcs(tools: &Tools) -> Result<Place> {
     let server = BucketServer::start(tools, BucketService::Gcs)?;
-    bucket("Google Cloud Storage (fake)", server, None)
+    bucket("Google Cloud Storage (fake)", server)
 }
 
 fn azure(tools: &Tools) -> Result<Place> {
     let server = BucketServer::start(tools, BucketService::Azure)?;
-    bucket("Azure Blob Storage (Azurite)", server, None)
+    bucket("Azure Blob Storage (Azurite)", server)
 }
 
-/// Uses a bucket of the server, with a key file unless another key is given.
-fn bucket(name: &'static str, server: BucketServer, key: Option<String>) -> Result<Place> {
+/// Uses a bucket of the server, with a key file.
+fn bucket(name: &'static str, server: BucketServer) -> Result<Place> {
     let folder = tempfile::tempdir().context("a folder for the key file")?;
     let file = folder.path().join("planton.key");
-    let key = key.unwrap_or_else(|| format!("key_file = {{ path = {file:?} }}"));
     let (arguments, environment, endpoint) = {
         let bucket = server.create("bench")?;
         let variables = bucket.variables();
@@ -148,7 +130,9 @@ fn bucket(name: &'static str, server: BucketServer, key: Option<String>) -> Resu
     Ok(Place {
         name,
         servers: vec![host_of(&endpoint)?],
-        argument: format!("bucket = {{\n{arguments}encryption = {{\n{key}\n}}\n}}"),
+        argument: format!(
+            "bucket = {{\n{arguments}encryption = {{\nkey_file = {{ path = {file:?} }}\n}}\n}}"
+        ),
         environment,
         _server: Box::new((server, folder)),
     })

@@ -195,8 +195,8 @@ pub(super) fn life(
 pub(super) fn section(measured: &[Measured]) -> Result<String> {
     let mut text = String::from(
         "\n## Platforms\n\nSeconds, with the built-in backend, and the stored state for each resource. A round trip \
-         of 20 ms is\nsimulated. `terraform_data` has as much state, and no provider of its own. A bucket without a \
-         KMS\nhas a key file.\n\n",
+         of 20 ms is\nsimulated. `terraform_data` has as much state, and no provider of its own. The key of a bucket is a \
+         file.\n\n",
     );
     text.push_str(&table(measured)?);
     text.push_str(&peers::missing(measured));
