@@ -143,6 +143,8 @@ impl Catalog {
 }
 
 /// Returns the error of a body that is no document; `None` if no migration has replaced it.
+//= docs/format.md#19-records
+//# A reader MUST NOT take such a record for the document.
 pub(super) fn error_of_moved(key: &RecordKey, body: &str) -> Option<CatalogError> {
     #[derive(Deserialize)]
     struct Replaced {
@@ -234,6 +236,9 @@ mod tests {
         }
     }
 
+    //= docs/format.md#19-records
+    //= type=test
+    //# A reader MUST NOT take such a record for the document.
     #[test]
     fn a_reader_of_a_moved_document_learns_where_it_is() {
         let key = RecordKey::new("secrets/x");

@@ -148,6 +148,8 @@ impl OrganizationState {
     /// # Errors
     ///
     /// `Moved`, with the other platform.
+    //= docs/format.md#19-records
+    //# A reader MUST NOT use an organization in one of these states, unless it is the migration.
     pub(crate) fn expect_in_place(&self) -> Result<(), CatalogError> {
         self.elsewhere()
             .map_or(Ok(()), |elsewhere| Err(elsewhere.error(&record_key())))

@@ -42,6 +42,9 @@ async fn the_source_itself_is_no_target() {
     assert_eq!(same.source.value("db").await.unwrap(), "next");
 }
 
+//= docs/format.md#19-records
+//= type=test
+//# A reader MUST NOT use an organization in one of these states, unless it is the migration.
 #[tokio::test(start_paused = true)]
 async fn an_organization_that_arrives_is_used_by_nobody_and_moved_nowhere() {
     let pair = Pair::new();
