@@ -73,7 +73,8 @@ impl Apply for SecretResource {
         if by_default {
             session.create_by_default(view.name.to_string(), view.backend.clone());
         }
-        applied(request.planned_state, &view, session).await
+        let seen = Private::of(&view);
+        applied(request.planned_state, (&view, seen), session).await
     }
 
     async fn update(
@@ -118,7 +119,8 @@ impl Apply for SecretResource {
         };
         let updated = organization.secrets().update(update, interrupt).await;
         let view = updated.map_err(|error| located(&error, path))?;
-        applied(request.planned_state, &view, session).await
+        let seen = private.updated(&view);
+        applied(request.planned_state, (&view, seen), session).await
     }
 
     /// Deletes the secret, or only removes it from the state.
@@ -225,12 +227,11 @@ async fn differs(
 
 async fn applied(
     planned: Value,
-    view: &SecretView,
+    (view, mut private): (&SecretView, Private),
     session: &Configured,
 ) -> Result<ApplyResponse, Diagnostic> {
     let organization = &session.organization;
     let identity = identity(organization.slug().as_str(), &view.name);
-    let mut private = Private::of(view);
     private.anchor = private.anchor.authenticated(session).await?;
     let mut response = ApplyResponse {
         private: Some(private.write()),

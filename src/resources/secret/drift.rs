@@ -28,6 +28,7 @@ impl Refresh for SecretResource {
         let mut is_lost = false;
         let mut is_deleting = false;
         let view = match refreshed {
+            Refreshed::Unchanged => return Ok(unchanged(request, &identity, session)),
             Refreshed::Gone => return Ok(ReadResponse::gone()),
             Refreshed::RecordMissing => {
                 return Ok(record_missing(request, &identity, private));
@@ -68,10 +69,20 @@ impl Refresh for SecretResource {
     }
 }
 
+/// Keeps a resource whose secret is as the state has it: state and private data stay as they are.
+fn unchanged(request: ReadRequest, identity: &Identity, session: &Configured) -> ReadResponse {
+    let organization = session.organization.slug().as_str();
+    ReadResponse {
+        identity: Some(state::identity(organization, &identity.name)),
+        ..ReadResponse::current(request.state)
+    }
+}
+
 /// Keeps a resource whose record is missing: a missing record never proves a deletion.
 fn record_missing(request: ReadRequest, identity: &Identity, private: Private) -> ReadResponse {
     let private = Private {
         anchor: private.anchor.missing(),
+        marks: None,
         ..private
     };
     let warning = Named::secret(&identity.name)

@@ -64,6 +64,7 @@ impl Import for SecretResource {
         // The read that follows is the first that counts as seen.
         let mut private = Private {
             seen: None,
+            marks: None,
             ..Private::of(&view)
         };
         private.anchor.generation = 0;

@@ -8,11 +8,12 @@ use crate::resources::private_state::{
     Anchor, CompactField, PrivateState, read_json, read_optional, write_json, write_optional,
 };
 use crate::session::Configured;
+use planton_core::marks::Mark;
 use planton_core::names::{SecretName, Slug};
 use planton_core::operations::{
     CopyFrom, CurrentVersion, GenerateSpec, OnDestroy, Owner, SeenBackend,
 };
-use planton_core::operations::{RefreshSecret, SecretView, SeenDigest, SeenSecret};
+use planton_core::operations::{RefreshSecret, SecretMarks, SecretView, SeenDigest, SeenSecret};
 use planton_plugin::{Diagnostic, FieldReader, FieldWriter, InvalidPrivateData, Value};
 
 /// Private data: identifiers and digests, never a secret.
@@ -28,11 +29,27 @@ pub(super) struct Private {
     pub(super) displaced: bool,
     /// UUID and owner of the secret that has the name now.
     pub(super) displaced_by: Option<(Uuid, Owner)>,
+    /// Marks of the record that the state comes from, and of its current version. A listing that
+    /// contains both confirms the state. None where a read would change the state, and after an
+    /// import.
+    pub(super) marks: Option<SecretMarks>,
     /// From plan to update: the value was unknown, so the apply compares it.
     pub(super) compare: bool,
     /// From plan to update: the plan saw a write-only value, or one that may become set. A
     /// value under `ignore_changes` does not count.
     pub(super) given: bool,
+}
+
+/// Number of the form in which [`computed`] and [`whole`] derive a state from a record. Marks of
+/// another form are ignored, so that a read derives the state again.
+///
+/// Increase it with every change after which the same record gives another state.
+const STATE_FORM: u64 = 1;
+
+fn read_marks(from: &mut FieldReader<'_>) -> Result<Option<SecretMarks>, InvalidPrivateData> {
+    let form = from.number()?;
+    let marks = SecretMarks::from_bytes(from.fixed()?);
+    Ok((form == STATE_FORM).then_some(marks))
 }
 
 impl PrivateState for Private {
@@ -54,6 +71,10 @@ impl CompactField for Private {
         });
         to.flag(self.compare);
         to.flag(self.given);
+        to.optional(self.marks, |to, marks| {
+            to.number(STATE_FORM);
+            to.fixed(&marks.to_bytes());
+        });
     }
 
     fn read_from(from: &mut FieldReader<'_>) -> Result<Self, InvalidPrivateData> {
@@ -65,6 +86,7 @@ impl CompactField for Private {
             displaced_by: from.optional(|from| Ok((Uuid::read_from(from)?, read_json(from)?)))?,
             compare: from.flag()?,
             given: from.flag()?,
+            marks: from.optional(read_marks)?.flatten(),
         })
     }
 }
@@ -83,7 +105,22 @@ impl Private {
             backend: view.backend_seen.clone(),
             displaced: view.is_displaced,
             displaced_by: view.displaced_by.clone(),
+            marks: marks(view.marks.record, view.marks.version),
             ..Self::default()
+        }
+    }
+
+    /// Returns the private data after an update of this one, whose own commits are the only
+    /// changes since, or none. The version that stayed then has the mark that it had.
+    pub(super) fn updated(&self, view: &SecretView) -> Self {
+        let now = Self::of(view);
+        let commits = now.anchor.generation.checked_sub(self.anchor.generation);
+        let is_same_version = matches!(commits, Some(0 | 1)) && now.seen == self.seen;
+        let known = self.marks.filter(|_| is_same_version);
+        let version = view.marks.version.or(known.map(|marks| marks.version));
+        Self {
+            marks: marks(view.marks.record, version),
+            ..now
         }
     }
 
@@ -140,13 +177,20 @@ impl Private {
             keys: self.anchor.keys,
             ..seen.anchor
         };
+        let anchor = known.found(&view.owner);
         Self {
-            anchor: known.found(&view.owner),
+            marks: seen.marks.filter(|_| anchor.finding.is_none()),
+            anchor,
             // A read that did not open the backend keeps the last seen place.
             backend: view.backend_seen.clone().or(self.backend.clone()),
             ..seen
         }
     }
+}
+
+fn marks(record: Option<Mark>, version: Option<Mark>) -> Option<SecretMarks> {
+    let (record, version) = record.zip(version)?;
+    Some(SecretMarks { record, version })
 }
 
 /// Identity of a secret in a stored state.
@@ -155,6 +199,8 @@ pub(super) struct Identity {
     pub(super) uuid: Uuid,
     pub(super) name: SecretName,
     pub(super) backend: Option<Slug>,
+    /// Whether the state has a current version: none after it was lost.
+    has_version: bool,
 }
 
 impl Identity {
@@ -186,13 +232,24 @@ impl Identity {
             uuid,
             name: SecretName { environment, name },
             backend,
+            has_version: !state.attribute("version").is_null(),
         })
+    }
+
+    /// Returns the marks with which a listing may confirm the state.
+    fn confirmable(&self, private: &Private) -> Option<SecretMarks> {
+        let is_plain = private.anchor.finding.is_none()
+            && !private.anchor.deleting
+            && !private.displaced
+            && self.has_version;
+        private.marks.filter(|_| is_plain)
     }
 
     pub(super) fn refresh(&self, private: &Private) -> RefreshSecret {
         let seen = (private.anchor.generation > 0).then(|| SeenSecret {
             generation: private.anchor.generation,
             version: private.seen,
+            marks: self.confirmable(private),
         });
         RefreshSecret {
             name: self.name.clone(),
@@ -213,17 +270,8 @@ pub(super) fn computed(mut state: Value, view: &SecretView) -> Value {
     );
     state.set("backend", view.backend.to_string());
     state.set("labels_all", strings(&view.metadata.labels_all));
-    state.set("kind", view.kind.as_str());
     state.set("version", version.map(|version| version.number));
     state.set("revision", version.map(|version| version.revision));
-    state.set(
-        "backend_version_id",
-        version.map(|v| v.backend_version_id.clone()),
-    );
-    state.set("kek_id", version.map(|version| version.kek_id.clone()));
-    state.set("reference", view.reference.clone());
-    state.set("created_at", view.created_at.to_string());
-    state.set("updated_at", view.updated_at.to_string());
     state
 }
 
@@ -344,6 +392,7 @@ mod tests {
                 ..whole()
             },
             seen: Some((1, SeenDigest::of("payload"))),
+            marks: Some(SecretMarks::from_bytes([7; SecretMarks::BYTES])),
             ..Private::default()
         }
     }
@@ -397,7 +446,7 @@ mod tests {
 
     /// Terraform writes the private data of every secret, in base64, after every resource.
     #[test]
-    fn private_data_of_a_secret_takes_74_bytes() {
-        assert_eq!(private().write().encode().len(), 74);
+    fn private_data_of_a_secret_takes_91_bytes() {
+        assert_eq!(private().write().encode().len(), 91);
     }
 }

@@ -34,14 +34,14 @@ impl SecretMarks {
     /// Number of bytes of [`to_bytes`](Self::to_bytes).
     pub const BYTES: usize = 2 * Mark::BYTES;
 
-    /// Restores marks from their bytes; `None` if their number is another one.
+    /// Restores marks from their bytes.
     #[must_use]
-    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
-        let (record, version) = bytes.split_first_chunk()?;
-        Some(Self {
-            record: Mark::from_bytes(*record),
-            version: Mark::from_bytes(version.try_into().ok()?),
-        })
+    pub fn from_bytes(bytes: [u8; Self::BYTES]) -> Self {
+        let mark = |at: usize| Mark::from_bytes(std::array::from_fn(|byte| bytes[at + byte]));
+        Self {
+            record: mark(0),
+            version: mark(Mark::BYTES),
+        }
     }
 
     /// Returns the bytes of both marks.

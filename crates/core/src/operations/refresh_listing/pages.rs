@@ -2,12 +2,13 @@
 
 use std::collections::HashSet;
 use std::sync::{Mutex as StdMutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use super::gathering::Gathering;
+use crate::boot_time::BootTime;
 use crate::catalog::Epoch;
 use crate::deadline::OperationContext;
 use crate::marks::{ListedMarks, MARKS_PER_PAGE, Mark, MarkQuery};
@@ -78,7 +79,7 @@ struct Pages {
 struct Page {
     after: Option<String>,
     marks: HashSet<Mark>,
-    sent: Moment,
+    serves: ServesUntil,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -89,27 +90,25 @@ enum Next {
     End,
 }
 
-/// A moment on two clocks. A monotonic clock may stop while the machine is suspended, and the
-/// wall clock may be set.
+/// The end of the time that a page serves, on two clocks: one that also counts while the machine
+/// is suspended, and that of the runtime, which tests pause.
 #[derive(Clone, Copy, Debug)]
-struct Moment {
-    monotonic: Instant,
-    wall: SystemTime,
+struct ServesUntil {
+    boot: BootTime,
+    runtime: Instant,
 }
 
-impl Moment {
-    fn now() -> Self {
+impl ServesUntil {
+    /// Returns the end for a page whose request is sent now.
+    fn sent_now() -> Self {
         Self {
-            monotonic: Instant::now(),
-            wall: SystemTime::now(),
+            boot: BootTime::now().after(SERVES),
+            runtime: Instant::now() + SERVES,
         }
     }
 
-    /// Returns whether less than [`SERVES`] has passed on both clocks. A wall clock that was
-    /// set back counts as passed.
-    fn serves(&self) -> bool {
-        let wall = self.wall.elapsed();
-        self.monotonic.elapsed() < SERVES && wall.is_ok_and(|elapsed| elapsed < SERVES)
+    fn has_passed(&self) -> bool {
+        self.boot.has_passed() || Instant::now() >= self.runtime
     }
 }
 
@@ -171,7 +170,7 @@ impl Listing {
             () = context.stopped() => return false,
         };
         if let Some(wanted) = self.wanted(question, answered) {
-            let sent = Moment::now();
+            let serves = ServesUntil::sent_now();
             let listed = request(MarkRequest {
                 folder: question.folder.to_owned(),
                 after: wanted.after.clone(),
@@ -182,7 +181,7 @@ impl Listing {
                 let folder = question.folder;
                 tracing::debug!(folder, %error, "a listing failed; secrets are refreshed singly");
             }
-            self.enter(wanted, (sent, listed.ok()), question.budget);
+            self.enter(wanted, (serves, listed.ok()), question.budget);
         }
         self.shows(mark, epoch)
     }
@@ -219,7 +218,7 @@ impl Listing {
     fn enter(
         &self,
         wanted: Wanted,
-        (sent, listed): (Moment, Option<ListedMarks>),
+        (serves, listed): (ServesUntil, Option<ListedMarks>),
         budget: &Budget,
     ) {
         let mut pages = self.pages();
@@ -243,7 +242,7 @@ impl Listing {
         let entered = Page {
             after: wanted.after,
             marks: page.marks.into_iter().collect(),
-            sent,
+            serves,
         };
         if is_further {
             pages.pages.push(entered);
@@ -270,7 +269,7 @@ impl Pages {
     }
 
     fn shows(&self, mark: Mark, epoch: u64) -> bool {
-        let shows = |page: &Page| page.marks.contains(&mark) && page.sent.serves();
+        let shows = |page: &Page| page.marks.contains(&mark) && !page.serves.has_passed();
         self.epoch == epoch && self.pages.iter().any(shows)
     }
 
