@@ -7,6 +7,7 @@ mod writers;
 use std::process::{Command, Output, Stdio};
 
 use xtask::bucket::BucketService;
+use xtask::openbao::OpenBao;
 use xtask::terraform::Workspace;
 
 use crate::bucket::scene::OnBucket;
@@ -59,6 +60,13 @@ impl Place {
         let all = ambient.chain(on.bucket.variables());
         all.map(|(name, value)| (name.to_string(), value.to_string()))
             .collect()
+    }
+
+    fn openbao_server(&self) -> &OpenBao {
+        match self {
+            Self::Scene(scene) => scene.openbao().unwrap(),
+            Self::Bucket(_) => panic!("a bucket has no server"),
+        }
     }
 
     /// Returns how a late run learns of this platform.

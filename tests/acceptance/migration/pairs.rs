@@ -1,7 +1,10 @@
 //! Every ordered pair of platforms.
 
+use planton_vendors::openbao::client::{PolicyRole, policy_text};
+
 use super::Place;
 use crate::operator::told;
+use crate::policies::{scope, token_of};
 use crate::steps::{Steps, has};
 
 /// A secret that rotates, a generated one of an environment, and one that goes.
@@ -76,4 +79,43 @@ fn acc_migration_between_each_pair_keeps_states_valid() {
     has(&told(&embedded.run(&["verify"], &[]), 0), &["verified"]);
     let last = [("value", value.as_str()), ("trigger", "6")];
     workspace.destroyed(&last);
+}
+
+#[test]
+fn acc_migration_needs_the_init_policy_on_the_target_and_the_apply_policy_on_the_source() {
+    let (embedded, openbao, bucket) = (Place::embedded(), Place::openbao(), Place::bucket());
+    let mut workspace = embedded.workspace(SECRETS);
+    let values = [("value", "hunter2"), ("trigger", "1")];
+    workspace.applied(&values);
+    let token = |role: PolicyRole| {
+        let server = openbao.openbao_server();
+        token_of(
+            server.api(),
+            role.name(),
+            &policy_text(&scope("acme"), role),
+        )
+    };
+    let mut arrival = embedded.migration(&openbao, &["--apply"]);
+    arrival.env("PLANTON_TARGET_TOKEN", token(PolicyRole::Init));
+    told(&arrival.output().unwrap(), 0);
+    let mut departure = openbao.migration(&bucket, &["--apply"]);
+    departure.env("PLANTON_TOKEN", token(PolicyRole::Apply));
+    told(&departure.output().unwrap(), 0);
+    bucket.configure(&mut workspace);
+    workspace.unchanged(&values);
+
+    // A plan that was saved before changes nothing on the platform that it was made for.
+    workspace
+        .plan_with(&[("value", "next"), ("trigger", "2")], &["-out=plan"])
+        .unwrap();
+    told(
+        &bucket.migration(&embedded, &["--apply"]).output().unwrap(),
+        0,
+    );
+    let late = workspace.run_with(&["apply", "-input=false", "plan"], &[("value", "next")]);
+    has(
+        &crate::steps::flat(&late.unwrap().error().unwrap()),
+        &["Organization Moved", &embedded.described()],
+    );
+    assert_eq!(embedded.value("given"), "hunter2");
 }
