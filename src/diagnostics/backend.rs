@@ -111,11 +111,9 @@ pub(super) fn rolled_back(backend: &Slug, seen: u64, found: u64) -> Diagnostic {
         format!(
             "The record of secret backend {:?} is older than the one that this state has seen: its \
              generation was {seen}, and is {found} now. An old backup was restored, or old records \
-             were replayed.\n\nIf the restore was intended, accept it: remove the \
-             planton_secret_backend from the state (terraform state rm), import it again, and \
-             apply it alone (terraform apply -target), which writes its record anew with the \
-             settings of your configuration. Otherwise find out who can write to the platform's \
-             storage.",
+             were replayed.\n\nIf the restore was intended, run terraform-provider-planton \
+             platform accept-rollback: the guide \"Restore a backup\" says what it gives up. \
+             Otherwise find out who can write to the platform's storage.",
             backend.as_str()
         ),
     )

@@ -41,8 +41,8 @@ pub(super) fn rolled_back(seen: u64, found: u64) -> Diagnostic {
         format!(
             "The record of the default backend is older than the one that this state has seen: its \
              generation was {seen}, and is {found} now. An old backup was restored, or old records \
-             were replayed.\n\nIf the restore was intended, accept it: remove the \
-             planton_default_backend from the state (terraform state rm) and import it again. \
+             were replayed.\n\nIf the restore was intended, run terraform-provider-planton \
+             platform accept-rollback: the guide \"Restore a backup\" says what it gives up. \
              Otherwise find out who can write to the platform's storage."
         ),
     )

@@ -129,8 +129,8 @@ pub(super) fn pins_missing(fingerprint: bool, allowed_key_ids: bool) -> Diagnost
     Diagnostic::error(
         "Pins Required",
         format!(
-            "This command wraps keys for every key that the catalog names, and has no state that \
-             remembers them. So it must be told which ones are yours: {} {} not set.\n\nRun \
+            "This command relies on the keys that the catalog or a backup names, and has no state \
+             that remembers them. So it must be told which ones are yours: {} {} not set.\n\nRun \
              terraform-provider-planton platform status on a machine that you trust, compare the \
              keys with those that you know, and set the variables to what it prints.",
             missing.join(" and "),

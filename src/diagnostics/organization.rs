@@ -143,11 +143,9 @@ pub(super) fn rolled_back(organization: &Slug, seen: u64, found: u64) -> Diagnos
              encrypted: a removed escrow key would open it. Somebody with write access to the \
              platform may have put the older record back.\n\nFind out who can write to the \
              platform's storage, and restore the newer record. If a backup was restored on \
-             purpose, raise the record's generation above {seen}: each terraform-provider-planton \
-             platform escrow add or platform escrow remove raises the generation by one. End with \
-             the escrow keys that you want; platform escrow list prints them. Or remove each \
-             resource of this state (terraform state rm) and import it again. Resources can be \
-             destroyed in any case."
+             purpose, check the escrow keys that terraform-provider-planton platform escrow list \
+             prints, and run terraform-provider-planton platform accept-rollback. Resources can \
+             be destroyed in any case."
         ),
     )
 }
@@ -158,8 +156,8 @@ pub(super) fn record_missing(organization: &Slug) -> Diagnostic {
         format!(
             "The catalog of organization \"{organization}\" contains records, but not the \
              organization's own. That record has the key that verifies all others, and a new one \
-             would make them unreadable.\n\nRestore the record \"organization\" from a backup of \
-             the platform."
+             would make them unreadable.\n\nRestore it from a backup: terraform-provider-planton \
+             platform restore."
         ),
     )
 }

@@ -111,9 +111,9 @@ pub(super) fn rolled_back(name: &SecretName, seen: u64, found: u64) -> Diagnosti
         format!(
             "The record of secret {:?} is older than the one that this state has seen: its \
              generation was {seen}, and is {found} now. An old backup was restored, or old records \
-             were replayed.\n\nIf the restore was intended, accept it: remove the resource from the \
-             state (terraform state rm) and import it again. Otherwise find out who can write to \
-             the platform's storage.",
+             were replayed.\n\nIf the restore was intended, run terraform-provider-planton \
+             platform accept-rollback: the guide \"Restore a backup\" says what it gives up. \
+             Otherwise find out who can write to the platform's storage.",
             name.to_string()
         ),
     )

@@ -119,30 +119,40 @@ impl Scene {
             .collect()
     }
 
+    /// Returns the backend's identifier of a secret's current version, from its record.
+    pub(crate) fn native_id(&self, secret: &Json) -> String {
+        let records = self.records();
+        let secrets = records.values().map(|document| &document["current"]);
+        let mut found = secrets.filter(|record| record["uuid"] == secret["id"]);
+        let versions = found.next().unwrap()["versions"].as_array().unwrap();
+        let native_id = &versions.last().unwrap()["native_id"];
+        native_id.as_str().unwrap().to_owned()
+    }
+
     /// Deletes the current version of a secret directly in the storage, and leaves its
     /// older ones.
     pub(crate) fn lose_version(&self, secret: &Json) {
         if let Some(server) = self.openbao() {
-            let path = version_path(server.api(), secret);
+            let path = version_path(server.api(), secret, &self.native_id(secret));
             let data = format!("{MOUNT}/data/{path}");
             server.api().ok("DELETE", &data, None).unwrap();
         } else {
             let sql = "DELETE FROM versions WHERE native_id = ?1";
-            self.execute(sql, secret["backend_version_id"].as_str().unwrap());
+            self.execute(sql, &self.native_id(secret));
         }
     }
 
     /// Replaces the content of a secret's current version.
     pub(crate) fn replace_version(&self, secret: &Json) {
         if let Some(server) = self.openbao() {
-            let path = version_path(server.api(), secret);
+            let path = version_path(server.api(), secret, &self.native_id(secret));
             let body = json!({"data": {"envelope": "something else"}});
             let data = format!("{MOUNT}/data/{path}");
             server.api().ok("POST", &data, Some(&body)).unwrap();
         } else {
             // A trigger of the database forbids updates, so the row is deleted and
             // inserted again.
-            let native_id = secret["backend_version_id"].as_str().unwrap();
+            let native_id = self.native_id(secret);
             let database = self.database();
             let sql = "CREATE TEMP TABLE was AS SELECT * FROM versions WHERE native_id = ?1";
             database.execute(sql, params![native_id]).unwrap();
@@ -166,7 +176,7 @@ impl Scene {
         } else {
             let sql = "DELETE FROM objects WHERE id =
                        (SELECT object FROM versions WHERE native_id = ?1)";
-            self.execute(sql, secret["backend_version_id"].as_str().unwrap());
+            self.execute(sql, &self.native_id(secret));
         }
     }
 
@@ -187,6 +197,20 @@ impl Scene {
                 .unwrap();
             let sql = "DELETE FROM records WHERE key = ?1";
             assert_eq!(database.execute(sql, params![key]).unwrap(), 1);
+        }
+    }
+
+    /// Removes all records of the catalog, and keeps the objects.
+    pub(crate) fn lose_records(&self) {
+        if let Some(server) = self.openbao() {
+            let paths = server.api().list_recursive(MOUNT, KvVersion::V2).unwrap();
+            for path in paths.iter().filter(|path| path.starts_with("catalog/")) {
+                let metadata = format!("{MOUNT}/metadata/{path}");
+                server.api().ok("DELETE", &metadata, None).unwrap();
+            }
+        } else {
+            let sql = "DROP TRIGGER IF EXISTS records_stay; DELETE FROM records";
+            self.database().execute_batch(sql).unwrap();
         }
     }
 
@@ -286,8 +310,7 @@ fn object_paths(api: &Api, secret: &Json) -> Vec<String> {
 }
 
 /// Returns the path of a secret's current version.
-fn version_path(api: &Api, secret: &Json) -> String {
-    let native_id = secret["backend_version_id"].as_str().unwrap();
+fn version_path(api: &Api, secret: &Json, native_id: &str) -> String {
     let (slot, _) = native_id.split_once('@').unwrap();
     let paths = object_paths(api, secret);
     paths.into_iter().find(|path| path.ends_with(slot)).unwrap()

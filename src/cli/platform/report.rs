@@ -18,6 +18,9 @@ pub(super) struct OrganizationReport {
     keys: Vec<KeyReport>,
     /// What `allowed_key_ids` has to contain.
     key_ids: Vec<String>,
+    /// Time of the backup of a restore that nobody has accepted yet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    restored_from: Option<String>,
 }
 
 /// A key.
@@ -76,6 +79,7 @@ impl From<&OrganizationStatus> for OrganizationReport {
             fingerprint: status.fingerprint.to_string(),
             keys,
             key_ids: status.wrapping().into_iter().map(pin_of).collect(),
+            restored_from: status.restored_from.map(|at| at.to_string()),
         }
     }
 }
@@ -88,6 +92,7 @@ impl OrganizationReport {
             fingerprint,
             keys,
             key_ids,
+            restored_from,
             ..
         } = self;
         let mut text = format!(
@@ -104,6 +109,14 @@ impl OrganizationReport {
             let _ = writeln!(text, "    {id:?},");
         }
         text.push_str("  ]");
+        if let Some(at) = restored_from {
+            let _ = write!(
+                text,
+                "\n\nThe catalog was restored from the backup of {at}. States that have seen newer \
+                 records refuse it, until you run terraform-provider-planton platform \
+                 accept-rollback."
+            );
+        }
         text
     }
 }

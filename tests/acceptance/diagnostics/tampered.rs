@@ -113,7 +113,7 @@ fn records_that_somebody_changed_are_told() {
 
     The record of secret "rolled" is older than the one that this state has seen: its generation was 2, and is 1 now. An old backup was restored, or old records were replayed.
 
-    If the restore was intended, accept it: remove the resource from the state (terraform state rm) and import it again. Otherwise find out who can write to the platform's storage.
+    If the restore was intended, run terraform-provider-planton platform accept-rollback: the guide "Restore a backup" says what it gives up. Otherwise find out who can write to the platform's storage.
     "#);
     assert_snapshot!(told.at("led"), @r#"
     Error: Catalog Record Altered

@@ -65,7 +65,7 @@ fn acc_removed_escrow_recipient_brought_back_by_an_older_record_wraps_nothing() 
         &[
             "Organization Rolled Back",
             "names other escrow keys",
-            "raises the generation by one",
+            "platform accept-rollback",
         ],
     );
     for address in [

@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::rotation::expect_rotation;
 use super::terminal::expect_progress;
 use super::{ESCROW, Files, INITIALIZE, Pins, SECRET, VALUE, json, run, told};
+use crate::backup;
 use crate::crash::{OPEN, calls};
 use crate::gc::COLLECT;
 use crate::keys::{customers, recovery, reseal};
@@ -41,6 +42,7 @@ fn every_step_of_an_operator_command_has_a_crash_test() {
         &reseal::STEPS,
         &customers::REMOVE_FORMER,
         &COLLECT,
+        &backup::STEPS,
         // `refresh.rs` kills the unwrap of a MAC key.
         &OPEN,
     ]
@@ -49,11 +51,15 @@ fn every_step_of_an_operator_command_has_a_crash_test() {
     .map(str::to_owned)
     .collect();
     let operations = Path::new(env!("CARGO_MANIFEST_DIR")).join("crates/core/src/operations");
-    let files = ["keys", "rewrap", "gc"].map(|folder| operations.join(folder));
+    let files = ["keys", "rewrap", "gc", "backup"].map(|folder| operations.join(folder));
     let files = files.map(|folder| std::fs::read_dir(folder).unwrap());
     let mut steps = BTreeSet::new();
     for entry in files.into_iter().flatten() {
-        let code = std::fs::read_to_string(entry.unwrap().path()).unwrap();
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            continue;
+        }
+        let code = std::fs::read_to_string(path).unwrap();
         steps.extend(calls(&code, "before(\""));
         steps.extend(calls(&code, "crash_point(\""));
     }

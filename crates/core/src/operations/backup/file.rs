@@ -120,6 +120,9 @@ pub enum BackupFileError {
 }
 
 /// Writes a backup.
+//= docs/format.md#31-backups
+//# A writer MUST write a backup as lines of JSON: a header, the records in this order, and a
+//# trailer.
 #[derive(Debug)]
 pub struct BackupWriter<W: Write> {
     out: W,
@@ -277,6 +280,9 @@ impl<R: BufRead> BackupReader<R> {
                 Ok(Some((key, StoredRecord { body, mac })))
             }
             Line::Trailer(trailer) => {
+                //= docs/format.md#31-backups
+                //# A reader MUST refuse a backup that has no trailer, or whose trailer disagrees
+                //# with what precedes it.
                 let sha256 = hex::encode(self.digest.clone().finalize());
                 let is_end = self.source.fill_buf()?.is_empty();
                 if trailer.sha256 != sha256 || trailer.records != self.records || !is_end {

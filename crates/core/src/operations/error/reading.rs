@@ -42,7 +42,10 @@ impl OperationError {
     #[must_use]
     pub fn ends_all(&self) -> bool {
         match self {
-            Self::Interrupted { .. } | Self::KeyNotAllowed { .. } => true,
+            Self::Interrupted { .. }
+            | Self::KeyNotAllowed { .. }
+            | Self::RestoreUnfinished { .. }
+            | Self::RestoreNotAccepted { .. } => true,
             Self::Catalog(error) => !concerns_one_record(error.kind()),
             error => error.interruption().is_some(),
         }

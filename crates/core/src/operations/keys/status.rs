@@ -30,6 +30,8 @@ pub struct OrganizationStatus {
     pub former: Vec<KekId>,
     /// Its escrow keys.
     pub escrow: Vec<KekView>,
+    /// Time of the backup that its catalog was restored from, until somebody accepts that.
+    pub restored_from: Option<jiff::Timestamp>,
 }
 
 /// A key, as its keeper describes it.
@@ -81,6 +83,7 @@ impl Keys<'_> {
             mac,
             former,
             escrow: escrow_of(record),
+            restored_from: record.restoration.as_ref().map(|it| it.backup_of),
         })
     }
 
