@@ -247,7 +247,10 @@ pub(super) fn run(migrate: &Migrate) -> ExitCode {
 /// Opens both platforms.
 async fn opened(environment: &Environment) -> Result<Migration, Failure> {
     let target = environment.of_target();
-    let (from, to) = (place_of(environment)?, place_of(&target)?);
+    let (from, to) = (
+        place_of(environment)?,
+        place_of(&target).map_err(of_target)?,
+    );
     if from.block == to.block {
         return Err(same_kind(&to.block).into());
     }
@@ -256,7 +259,8 @@ async fn opened(environment: &Environment) -> Result<Migration, Failure> {
         return Err(another_organization().into());
     }
     let (source, warnings) = provider::operated(environment, Caller::Ordinary).await?;
-    let (target, more) = provider::operated(&target, Caller::Inspection).await?;
+    let opened = provider::operated(&target, Caller::Inspection).await;
+    let (target, more) = opened.map_err(of_target)?;
     for warning in warnings.iter().chain(&more) {
         operator::print(warning);
     }
@@ -266,6 +270,17 @@ async fn opened(environment: &Environment) -> Result<Migration, Failure> {
         from,
         to,
     }))
+}
+
+/// Names the variables of the target in a diagnostic about it.
+fn of_target(diagnostic: Diagnostic) -> Diagnostic {
+    if diagnostic.detail.contains("PLANTON_TARGET_") {
+        return diagnostic;
+    }
+    Diagnostic {
+        detail: diagnostic.detail.replace("PLANTON_", "PLANTON_TARGET_"),
+        ..diagnostic
+    }
 }
 
 fn same_kind(block: &str) -> Diagnostic {

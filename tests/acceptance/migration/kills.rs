@@ -42,6 +42,12 @@ fn acc_migration_that_is_killed_before_each_step_is_continued() {
         let mut command = source.migration(&target, &["--apply"]);
         let output = command.envs(pins.clone()).env(KILL, step).output().unwrap();
         killed(&output, step);
+        if step == "last listing" {
+            let late = told(&source.run(&["platform", "status"], &[]), 1);
+            has(&late, &["Organization Moved", "was verified"]);
+            let early = told(&target.run(&["platform", "status"], &[]), 1);
+            has(&early, &["Organization Not Arrived", "run it again"]);
+        }
     }
     let done = source
         .migration(&target, &["--apply"])

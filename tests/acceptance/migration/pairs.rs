@@ -53,6 +53,13 @@ fn acc_migration_between_each_pair_keeps_states_valid() {
         &dry,
         &["2 secrets, 0 backends", "Nothing was changed", "--apply"],
     );
+    let same = embedded.migration(&Place::embedded(), &[]).output();
+    has(&told(&same.unwrap(), 1), &["Migration Within A Platform"]);
+    let mut none = embedded.command(&["platform", "migrate"]);
+    has(
+        &told(&none.output().unwrap(), 1),
+        &["Platform Missing", "PLANTON_TARGET_ADDR"],
+    );
     for (hop, pair) in way.windows(2).enumerate() {
         let (source, target) = (pair[0], pair[1]);
         let moved = source.migrated(target);

@@ -34,7 +34,8 @@ impl Migration {
     ) -> Result<T, OperationError> {
         let catalog = &self.source.catalog;
         let mac_key = self.source.keys().mac_key().await?;
-        let mut found = catalog.load_fenced::<Form<T>>(key).await?;
+        // A stale read makes the compare-and-set fail, which then returns the present record.
+        let mut found = catalog.load::<Form<T>>(key).await?;
         for _ in 0..TRIES {
             let loaded = found.ok_or_else(|| removed(key))?;
             loaded.verify(mac_key)?;
