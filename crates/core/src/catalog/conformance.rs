@@ -11,6 +11,7 @@
 //! of `[a-z0-9-]` and new for each run.
 
 use super::{CatalogErrorKind, CatalogStore, RecordKey, Revision, StoredRecord};
+use crate::marks::{ListedMarks, Mark, MarkQuery};
 
 /// Runs every check.
 ///
@@ -30,6 +31,8 @@ pub async fn run_all(catalog: &dyn CatalogStore, prefix: &str) {
     list_gives_the_keys_below_a_prefix_in_order(catalog, prefix).await;
     list_of_the_root_gives_all_keys(catalog, prefix).await;
     remove_takes_an_entry_away_and_again_does_nothing(catalog, prefix).await;
+    list_marks_has_the_mark_of_each_present_record_and_no_other(catalog, prefix).await;
+    list_marks_of_a_folder_that_has_nothing_is_empty(catalog, prefix).await;
 }
 
 /// Checks that both reads of an absent record return none.
@@ -213,6 +216,79 @@ pub async fn remove_takes_an_entry_away_and_again_does_nothing(
     assert_eq!(read(catalog, &gone).await, None);
     let listed = catalog.list(&format!("entries/{prefix}")).await;
     assert_eq!(listed.expect("list succeeds"), [stays]);
+}
+
+/// Checks that the marks of writes and reads are those of a listing, that each write has another
+/// mark, and that a listing has no mark of a record that was overwritten.
+///
+/// A catalog without a listing has nothing to check, and gives no marks away.
+pub async fn list_marks_has_the_mark_of_each_present_record_and_no_other(
+    catalog: &dyn CatalogStore,
+    prefix: &str,
+) {
+    let below = format!("marks-{prefix}");
+    let mut first = Vec::new();
+    let mut present = Vec::new();
+    for last in ["a", "b", "c", "d", "e"] {
+        let key = key(&below, last);
+        let written = write(catalog, &key, &record("1"), Revision::ABSENT).await;
+        first.extend(catalog.mark(&key, written));
+        let written = write(catalog, &key, &record("2"), written).await;
+        let mark = catalog.mark(&key, written);
+        read(catalog, &key).await;
+        assert_eq!(catalog.mark(&key, written), mark, "of a read");
+        present.extend(mark);
+    }
+    let neighbour = key(&format!("{below}0"), "a");
+    write(catalog, &neighbour, &record("1"), Revision::ABSENT).await;
+    let folder = format!("secrets/{below}");
+    let Some(mut listed) = marks(catalog, &folder).await else {
+        assert_eq!(present, [], "of a catalog that lists none");
+        return;
+    };
+    assert_eq!(present.len(), 5);
+    assert!(first.iter().all(|mark| !present.contains(mark)));
+    for of in [&mut listed, &mut present] {
+        of.sort_unstable_by_key(|mark| mark.to_bytes());
+    }
+    assert_eq!(listed, present);
+}
+
+/// Checks that a listing of nothing is a page without marks.
+pub async fn list_marks_of_a_folder_that_has_nothing_is_empty(
+    catalog: &dyn CatalogStore,
+    prefix: &str,
+) {
+    let folder = format!("secrets/marks-{prefix}-nothing");
+    let listed = marks(catalog, &folder).await;
+    assert!(listed.is_none_or(|listed| listed.is_empty()));
+}
+
+/// Returns the marks in a folder from pages of two; `None` without a listing.
+async fn marks(catalog: &dyn CatalogStore, folder: &str) -> Option<Vec<Mark>> {
+    let mut marks = Vec::new();
+    let mut after = None;
+    loop {
+        let query = MarkQuery {
+            folder,
+            after: after.as_deref(),
+            limit: 2,
+            max_pages: u64::MAX,
+        };
+        let listed = catalog.list_marks(query).await;
+        match listed.expect("list_marks succeeds") {
+            ListedMarks::Page(page) => {
+                assert!(page.marks.len() <= 2);
+                marks.extend(page.marks);
+                after = page.next;
+                if after.is_none() {
+                    return Some(marks);
+                }
+            }
+            ListedMarks::TooLarge => panic!("any number of pages is allowed"),
+            ListedMarks::Unavailable => return None,
+        }
+    }
 }
 
 fn key(prefix: &str, last: &str) -> RecordKey {

@@ -219,6 +219,11 @@ impl InMemoryStore {
         true
     }
 
+    /// Returns whether the store has the capability of a built-in backend.
+    fn is_built_in(&self) -> bool {
+        self.capability.deletes_versions && self.capability.name.separator == "/"
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -262,9 +267,7 @@ impl SecretStore for InMemoryStore {
     }
 
     fn listing(&self) -> Option<&dyn ListObjects> {
-        // As the built-in backends.
-        let is_alike = self.capability.deletes_versions && self.capability.name.separator == "/";
-        is_alike.then_some(self as &dyn ListObjects)
+        self.is_built_in().then_some(self as &dyn ListObjects)
     }
 
     async fn put(
@@ -338,6 +341,9 @@ impl SecretStore for InMemoryStore {
     }
 
     async fn list_marks(&self, query: MarkQuery<'_>) -> Result<ListedMarks, StoreError> {
+        if !self.is_built_in() {
+            return Ok(ListedMarks::Unavailable);
+        }
         let name = RemoteName::new(query.folder.to_owned());
         self.scripted(StoreVerb::ListMarks, &name, |state| Ok(state.marks(query)))
             .await

@@ -14,6 +14,7 @@ pub mod delete;
 pub mod drift;
 mod gaps;
 pub mod list;
+pub mod marks;
 pub mod names;
 pub mod payload;
 pub mod put;
@@ -138,6 +139,7 @@ pub async fn run_all(store: &dyn SecretStore, prefix: &str) -> Result<Gaps, Fail
         delete::delete_object_leaves_objects_with_longer_names(store, prefix),
         list::list_contains_each_object_until_it_is_deleted(store, prefix),
         list::list_returns_the_versions_that_are_not_known(store, prefix),
+        marks::list_marks_has_each_version_until_it_is_deleted(store, prefix),
     }
     found.finish()
 }
@@ -161,6 +163,7 @@ pub async fn run_drift(
         drift::describe_removed_object_is_not_found(store, sabotage, prefix),
         drift::describe_replaced_version_is_not_present(store, sabotage, prefix),
         drift::delete_of_what_was_removed_succeeds(store, sabotage, prefix),
+        marks::list_marks_lacks_what_was_removed_or_replaced(store, sabotage, prefix),
     }
     found.finish()
 }

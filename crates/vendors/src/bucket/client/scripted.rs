@@ -423,9 +423,10 @@ impl State {
                 }
                 None => {
                     let (size, at) = (stored.body.len(), stored.written_at);
+                    let tag = stored.tag.replace('"', "&quot;");
                     found.push(format!(
                         "<Contents><Key>{key}</Key><Size>{size}</Size><LastModified>{at:.3}\
-                         </LastModified><ETag>x</ETag></Contents>"
+                         </LastModified><ETag>{tag}</ETag></Contents>"
                     ));
                 }
             }
@@ -438,7 +439,9 @@ impl State {
         let from = from
             .filter(|_| self.flaw != Flaw::RepeatsPages)
             .unwrap_or(0);
-        let to = found.len().min(from + self.page_size.unwrap_or(1_000));
+        let asked = query.get("max-keys").map(|it| it.parse().unwrap());
+        let size = self.page_size.or(asked).unwrap_or(1_000);
+        let to = found.len().min(from + size);
         xml.push_str(&found[from..to].concat());
         if to < found.len() {
             let next = format!("<NextContinuationToken>{to}</NextContinuationToken>");
