@@ -4,6 +4,7 @@
 //! `replay` hands them the kept corpus, with the stable compiler and without libFuzzer.
 //! Each target asserts what holds for every input, and returns what became of this one.
 
+mod backup;
 mod envelope;
 mod keys;
 mod kms;
@@ -51,11 +52,12 @@ const fn target(name: &'static str, body: fn(&[u8]) -> Verdict) -> Target {
 }
 
 /// All targets.
-pub const TARGETS: [Target; 24] = [
+pub const TARGETS: [Target; 25] = [
     target("age_file", keys::age_file),
     target("age_identities", keys::age_identities),
     target("aws_kms", kms::aws),
     target("azure_key_vault_key", kms::azure),
+    target("backup", backup::backup),
     target("certificates", settings::certificates),
     target("consistency_index", settings::consistency_index),
     target("duration", plugin::duration),

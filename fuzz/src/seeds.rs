@@ -4,7 +4,9 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
+use planton_core::catalog::{RecordKey, StoredRecord};
 use planton_core::kek::KeyEncryptionKey as _;
+use planton_core::operations::BackupHeader;
 use planton_envelope::{
     Context, DataKey, Envelope, KekId, KeyFile, LocalKey, Purpose, Sealer, SecretBytes, WrappedKey,
 };
@@ -12,6 +14,7 @@ use planton_plugin::{FieldWriter, PrivateData};
 use planton_vendors::age::AgeIdentity;
 use uuid::Uuid;
 
+use crate::backup;
 use crate::envelope::{COUNT_AT, HEADER_BYTES};
 use crate::keys::{DEK, IDENTITY};
 use crate::kms::{self, block_on};
@@ -66,6 +69,7 @@ fn all() -> Vec<(&'static str, Seeds)> {
         ),
         ("wrapped_keys", of(list_of_wraps)),
         ("key_file", key_files()),
+        ("backup", backups()),
         ("age_file", age_files()),
         (
             "age_identities",
@@ -174,6 +178,35 @@ fn key_files() -> Seeds {
         ("one".to_owned(), one),
         ("two".to_owned(), two),
         ("full".to_owned(), body(&file)),
+    ]
+}
+
+fn backups() -> Seeds {
+    let header = BackupHeader::new(
+        "acme".parse().expect("a slug"),
+        Uuid::from_u128(7),
+        "00".repeat(16),
+        "2026-01-01T00:00:00Z".parse().expect("a time"),
+    );
+    let entry = format!("entries/{}/{}-{:016x}", Uuid::nil(), Uuid::max(), 1);
+    let keys = [
+        "organization",
+        "secrets/0123456789abcde",
+        "backends/vault",
+        "default",
+        &entry,
+    ];
+    let records = keys.map(|key| {
+        let record = StoredRecord {
+            body: r#"{"generation":1}"#.to_owned(),
+            mac: "00".repeat(32),
+        };
+        (RecordKey::new(key), record)
+    });
+    let mac = "11".repeat(32);
+    vec![
+        ("all".to_owned(), backup::written(&header, &records, &mac)),
+        ("none".to_owned(), backup::written(&header, &[], &mac)),
     ]
 }
 
