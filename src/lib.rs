@@ -15,3 +15,4 @@ pub mod provider;
 mod resources;
 mod session;
 mod setting;
+mod timestamp;

@@ -4,6 +4,7 @@ use async_trait::async_trait;
 
 use crate::diagnostics::{About, explain, explain_at, invalid_slug};
 use crate::session::{Configured, SessionDataSource};
+use crate::timestamp::to_the_second;
 use planton_core::names::Slug;
 use planton_core::operations::{BackendView, OperationError, PLATFORM_BACKEND};
 use planton_plugin::{Attribute, AttributeType, Diagnostic, Diagnostics, Schema, Value};
@@ -126,7 +127,7 @@ fn state(view: &BackendView) -> Value {
             if view.is_static { "static" } else { "ambient" }.into(),
         ),
         ("settings", Value::map(settings)),
-        ("created_at", view.created_at.to_string().into()),
-        ("updated_at", view.updated_at.to_string().into()),
+        ("created_at", to_the_second(view.created_at).into()),
+        ("updated_at", to_the_second(view.updated_at).into()),
     ])
 }

@@ -4,6 +4,7 @@ use async_trait::async_trait;
 
 use crate::diagnostics::{About, explain_at, invalid_slug};
 use crate::session::{Configured, SessionDataSource};
+use crate::timestamp::to_the_second;
 use planton_core::names::SecretName;
 use planton_core::operations::SecretView;
 use planton_plugin::{Attribute, AttributeType, Diagnostic, Diagnostics, Schema, Value};
@@ -150,7 +151,7 @@ fn state(view: &SecretView) -> Value {
             version.map(|version| version.kek_id.clone()).into(),
         ),
         ("reference", view.reference.clone().into()),
-        ("created_at", view.created_at.to_string().into()),
-        ("updated_at", view.updated_at.to_string().into()),
+        ("created_at", to_the_second(view.created_at).into()),
+        ("updated_at", to_the_second(view.updated_at).into()),
     ])
 }

@@ -3,6 +3,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
+use uuid::Uuid;
 
 use crate::inside::Opened;
 use crate::scene::{On, Scene, on_every_stage, terraform_1_11};
@@ -146,10 +147,10 @@ fn nothing_is_written_where_the_state_knows_another_mac_key() {
     let mut state: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
     let private = &mut state["resources"][0]["instances"][0]["private"];
     let bytes = STANDARD.decode(private.as_str().unwrap()).unwrap();
-    // The key's fingerprint follows the organization's name.
-    let name = b"\x04acme";
-    let offset = bytes.windows(name.len()).position(|part| part == name);
-    let offset = offset.unwrap() + name.len();
+    // The key's fingerprint follows the catalog's uuid.
+    let catalog: Uuid = text(&scene.records()["organization"], "uuid").parse().unwrap();
+    let mut parts = bytes.windows(16);
+    let offset = parts.position(|part| part == catalog.as_bytes()).unwrap() + 16;
     let mut forged = bytes;
     forged[offset..offset + 16].fill(0);
     *private = STANDARD.encode(&forged).into();

@@ -11,7 +11,7 @@ with_every_terraform!(
     acc_unknown_default_label_is_planned_as_unknown,
     acc_unknown_default_environment_is_planned_as_unknown,
     acc_known_defaults_count_while_the_platform_is_unknown,
-    acc_kind_of_several_unknown_sources_is_planned_as_unknown,
+    acc_value_of_several_unknown_sources_is_written_from_the_one_that_is_set,
     acc_unknown_parts_of_arguments_are_planned_as_unknown,
 );
 
@@ -114,15 +114,15 @@ resource "planton_secret" "own" {
 
     let changed = [("v", "2"), ("description", "b")];
     let (_, unknown) = planned(&workspace, &changed, "s");
-    for name in ["environment", "reference", "id"] {
+    for name in ["environment", "id"] {
         assert_eq!(unknown[name], true, "{name}");
     }
     let (after, unknown) = planned(&workspace, &changed, "own");
-    assert_eq!(after["reference"], "$secret/@production/own");
+    assert_eq!(after["environment"], "production");
     assert_eq!(after["labels_all"], json!({}));
     assert_ne!(unknown["id"], true);
     workspace.settled(&changed);
-    assert_eq!(workspace.secret("s")["reference"], "$secret/@env-2/s");
+    assert_eq!(workspace.secret("s")["environment"], "env-2");
     assert_eq!(text(&workspace.secret("own"), "id"), own);
 
     // Unknown in the plan, and unchanged in the apply.
@@ -160,15 +160,8 @@ resource "planton_secret" "s" {
             ("again", again),
             ("description", description),
         ];
-        let (after, unknown) = planned(&workspace, &variables, "s");
+        let (after, _) = planned(&workspace, &variables, "s");
         assert_eq!(after["environment"], "production", "{again}");
-        assert_eq!(after["reference"], "$secret/@production/s", "{again}");
-        // In the apply, the other argument may have the new value.
-        let kind = (&unknown["kind"], &after["kind"]);
-        match again {
-            "1" => assert_eq!(kind.0, true),
-            _ => assert_eq!(kind.1, "text"),
-        }
         let labels = json!({"team": "payments", "tier": "a"});
         assert_eq!(after["labels_all"], labels, "{again}");
         workspace.settled(&variables);
@@ -190,7 +183,7 @@ resource "planton_secret" "s" {
     );
 }
 
-fn acc_kind_of_several_unknown_sources_is_planned_as_unknown(scene: &Scene) {
+fn acc_value_of_several_unknown_sources_is_written_from_the_one_that_is_set(scene: &Scene) {
     let workspace = scene.workspace(
         r#"
 variable "kind" {}
@@ -225,18 +218,18 @@ resource "planton_secret" "or_generated" {
     );
     for (again, kind) in [("1", "text"), ("2", "data"), ("3", "text"), ("4", "text")] {
         let variables = [("kind", kind), ("again", again)];
-        let (_, unknown) = planned(&workspace, &variables, "or_generated");
-        assert_eq!(unknown["version"], true, "{again}");
         for name in ["triggered", "compared", "or_generated"] {
             let (_, unknown) = planned(&workspace, &variables, name);
-            assert_eq!(unknown["kind"], true, "{name} {again}");
+            assert_eq!(unknown["version"], true, "{name} {again}");
         }
         workspace.settled(&variables);
-        let expected = if kind == "text" { "text" } else { "key_value" };
+        let opened = |name: &str| scene.open(&text(&workspace.secret(name), "id"));
         for name in ["triggered", "compared"] {
-            assert_eq!(workspace.secret(name)["kind"], expected, "{name} {again}");
+            let is_text = opened(name).text.is_some();
+            assert_eq!(is_text, kind == "text", "{name} {again}");
         }
-        assert_eq!(workspace.secret("or_generated")["kind"], "text", "{again}");
+        let generated = opened("or_generated").text.unwrap();
+        assert_eq!(generated == "a text", kind == "text", "{again}");
     }
     // Without a trigger, the same value is not a new version.
     assert_eq!(workspace.secret("compared")["version"], 3);

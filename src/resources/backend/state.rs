@@ -5,6 +5,7 @@ use uuid::Uuid;
 use super::keys;
 use super::settings::{AMBIENT, DELETE, FORGET, STATIC};
 use crate::fields::block_state;
+use crate::timestamp::to_the_second;
 use planton_core::names::Slug;
 use planton_core::operations::{BackendOnDestroy, BackendView};
 use planton_plugin::{Diagnostic, Value};
@@ -41,8 +42,8 @@ pub(super) fn computed(mut state: Value, view: &BackendView) -> Value {
         "credential_source",
         if view.is_static { STATIC } else { AMBIENT },
     );
-    state.set("created_at", view.created_at.to_string());
-    state.set("updated_at", view.updated_at.to_string());
+    state.set("created_at", to_the_second(view.created_at));
+    state.set("updated_at", to_the_second(view.updated_at));
     keys::set_ids(&mut state, view);
     state
 }

@@ -27,13 +27,7 @@ use planton_plugin::{
 };
 
 /// Computed attributes that a new version changes. They are unknown until the apply.
-pub(super) const DECIDED_BY_A_NEW_VERSION: [&str; 5] = [
-    "version",
-    "revision",
-    "backend_version_id",
-    "kek_id",
-    "updated_at",
-];
+pub(super) const DECIDED_BY_A_NEW_VERSION: [&str; 2] = ["version", "revision"];
 
 #[async_trait]
 impl Plan for SecretResource {
@@ -81,7 +75,6 @@ impl Plan for SecretResource {
         let mut planned =
             proposed_with_computed_unknown(&schema(), &request.config, request.proposed_state);
         decide_known(&mut planned, &request.config, &settings, &planning.defaults);
-        planned.set("kind", certain_kind(&settings));
         Ok(PlanResponse {
             private: Some(mark.beside(kept)),
             ..PlanResponse::planned(planned)
@@ -200,25 +193,6 @@ fn decide_known(planned: &mut Value, config: &Value, settings: &Settings, defaul
     ] {
         planned.set(name, with_defaults(config.attribute(name), defaults));
     }
-    let reference = match (&settings.name, &environment) {
-        (Setting::Set(name), Setting::Set(environment)) => {
-            Value::from(format!("$secret/@{environment}/{name}"))
-        }
-        (Setting::Set(name), Setting::Absent) => Value::from(format!("$secret/{name}")),
-        _ => Value::Unknown,
-    };
-    planned.set("reference", reference);
-}
-
-/// Returns the kind of a new version; unknown if the source does not decide it yet. A
-/// configured value may come from the other argument in the apply, where an ephemeral value
-/// may differ from the plan's.
-pub(super) fn certain_kind(settings: &Settings) -> Value {
-    if settings.source.may_be_given() {
-        return Value::Unknown;
-    }
-    let kind = settings.source.kind();
-    kind.map_or(Value::Unknown, |kind| Value::from(kind.as_str()))
 }
 
 /// Plans a change in place, a new version, or neither.
@@ -243,19 +217,15 @@ async fn plan_in_place(
         warnings.push(name_is_taken(prior, *holder, owner)?);
     }
     if write == Write::Never {
-        planned.set("kind", prior.attribute("kind").clone());
-        let edited = ["description", "labels", "labels_all"]
-            .iter()
-            .any(|name| planned.attribute(name) != prior.attribute(name));
-        // The apply restores a displaced secret under its name.
-        if edited || kept.displaced {
-            planned.set("updated_at", Value::Unknown);
+        // The apply restores a displaced secret under its name, which no attribute shows.
+        if kept.displaced {
+            planned.set("labels_all", Value::Unknown);
         }
     } else {
         if matches!(settings.source, Source::Absent) && decided != Write::Unchanged {
             warnings.push(nothing_to_write(prior)?);
         }
-        mark_version(&mut planned, prior, settings, write);
+        planned.mark_unknown(&DECIDED_BY_A_NEW_VERSION);
     }
     let mut response = PlanResponse {
         private: Some(Mark::Existing(Existing::of(prior, &kept)).beside(kept.write())),
@@ -263,14 +233,6 @@ async fn plan_in_place(
     };
     response.diagnostics.extend(warnings);
     Ok(response)
-}
-
-/// Marks the attributes that a new version changes as unknown.
-fn mark_version(planned: &mut Value, prior: &Value, settings: &Settings, write: Write) {
-    planned.mark_unknown(&DECIDED_BY_A_NEW_VERSION);
-    let kind = certain_kind(settings);
-    let is_certain = write == Write::Always || kind == *prior.attribute("kind");
-    planned.set("kind", if is_certain { kind } else { Value::Unknown });
 }
 
 /// Reason why the provider may not see a configured value.

@@ -10,7 +10,7 @@
 
 use uuid::Uuid;
 
-use super::plan::{DECIDED_BY_A_NEW_VERSION, certain_kind};
+use super::plan::DECIDED_BY_A_NEW_VERSION;
 use super::settings::Settings;
 use super::state::Private;
 use crate::diagnostics::deletion_protected;
@@ -215,8 +215,7 @@ pub(super) fn plan_replacement(
     // The plan of the creation that follows checks that there is a value. It sees values under
     // `ignore_changes`, which this plan does not.
     planned.mark_unknown(&DECIDED_BY_A_NEW_VERSION);
-    planned.mark_unknown(&["id", "created_at"]);
-    planned.set("kind", certain_kind(settings));
+    planned.mark_unknown(&["id"]);
     if settings.backend.is_absent() {
         planned.set("backend", Value::Unknown);
     }

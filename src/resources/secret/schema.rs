@@ -20,7 +20,10 @@ pub(super) fn schema() -> Schema {
          Give the value with `value_wo` (text), `data_wo` (several values) or `generate`, and \
          change `value_wo_version` to write a new version. Without `value_wo_version`, each plan \
          compares the value with a keyed fingerprint of the current version, and plans a new \
-         version if they differ.",
+         version if they differ.\n\n\
+         The data source of the same name has more about a secret: its kind, the identifiers of \
+         its current version and key, and the times of its creation and last change. The \
+         function `secret_ref` returns its reference for other tools.",
     )
 }
 
@@ -176,9 +179,6 @@ fn computed_attributes() -> Vec<Attribute> {
         Attribute::map("labels_all", AttributeType::String)
             .computed()
             .describe("`labels` merged over the provider's `default_labels`."),
-        Attribute::string("kind")
-            .computed()
-            .describe("Kind of the secret: `text` or `key_value`."),
         Attribute::number("version").computed().describe(
             "Number of the current version, counted from 1 for each secret. A replacement starts \
              at 1 again, so set a consumer's `…_wo_version` to `revision` instead.",
@@ -186,24 +186,9 @@ fn computed_attributes() -> Vec<Attribute> {
         Attribute::number("revision").computed().describe(
             "Number that increases with every new version and every replacement of the secret, even \
              under another name: the time of the write in milliseconds since 1970. Set a \
-             consumer's `…_wo_version` to it.",
+             consumer's `…_wo_version` to it. As a timestamp: \
+             `timeadd(\"1970-01-01T00:00:00Z\", \"${planton_secret.db.revision}ms\")`.",
         ),
-        Attribute::string("backend_version_id")
-            .computed()
-            .describe("Identifier of the current version in the backend."),
-        Attribute::string("kek_id")
-            .computed()
-            .describe("Identifier of the key encryption key of the current version."),
-        Attribute::string("reference").computed().describe(
-            "Reference to the secret for other tools: `$secret/<name>`, or \
-             `$secret/@<environment>/<name>` in an environment.",
-        ),
-        Attribute::string("created_at")
-            .computed()
-            .describe("Time of creation (RFC 3339)."),
-        Attribute::string("updated_at")
-            .computed()
-            .describe("Time of the last change of the value or the metadata (RFC 3339)."),
     ]
 }
 

@@ -57,7 +57,11 @@ fn acc_secret_drift_at_its_vendor_is_mended_by_one_apply(scene: &Scene, place: P
     let before: BTreeMap<_, _> = names.iter().map(|name| (*name, secret(name))).collect();
     let records = scene.records();
     let object = |name: &str| text(&record_of(&records, name), "remote_name");
-    let native_id = |name: &str| text(&before[name], "backend_version_id");
+    let native_ids = before
+        .iter()
+        .map(|(name, secret)| (*name, scene.native_id(secret)));
+    let native_ids: BTreeMap<&str, String> = native_ids.collect();
+    let native_id = |name: &str| native_ids[name].clone();
     for (name, deed, _) in deeds {
         place.commit(*deed, &object(name), &native_id(name));
     }
@@ -81,10 +85,7 @@ fn acc_secret_drift_at_its_vendor_is_mended_by_one_apply(scene: &Scene, place: P
         assert_eq!(after["id"], before["id"], "{name}");
         if *found == Found::Nothing {
             assert_eq!(after["version"], 2, "{name}");
-            assert_eq!(
-                after["backend_version_id"], before["backend_version_id"],
-                "{name}"
-            );
+            assert_eq!(scene.native_id(&after), native_id(name), "{name}");
             if *deed == Deed::Disabled {
                 place.enable(&object(name), &native_id(name));
             }

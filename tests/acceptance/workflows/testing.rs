@@ -47,7 +47,9 @@ resource "planton_secret" "consumer" {
   value_wo         = "postgres://app:${ephemeral.planton_secret.db.value}@db"
   value_wo_version = planton_secret.db.version
 }
-output "reference" { value = planton_secret.db.reference }
+output "reference" {
+  value = provider::planton::secret_ref(planton_secret.db.name, null, null)
+}
 output "version" { value = planton_secret.consumer.version }
 "#;
 
@@ -147,7 +149,7 @@ data "planton_default_backend" "this" { depends_on = [planton_default_backend.th
 output "db" {
   value = {
     id        = planton_secret.db.id
-    reference = planton_secret.db.reference
+    reference = data.planton_secret.db.reference
     version   = planton_secret.db.version
   }
 }
@@ -169,7 +171,7 @@ run "applies" {
 
     // The function rejects an invalid reference. The guide's defaults are valid.
     let parsed = "output \"parsed\" {\n  value = provider::planton::parse_secret_ref(\
-        planton_secret.db.reference)\n}\n";
+        data.planton_secret.db.reference)\n}\n";
     workspace.write("parsed.tf", parsed).unwrap();
     assert!(!test(&workspace).success());
     let defaults = shown("# tests/mocked.tftest.hcl");

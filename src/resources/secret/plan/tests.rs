@@ -42,10 +42,8 @@ fn state(protection: bool, on_destroy: &str) -> Value {
         .with("on_destroy", on_destroy)
         .with("keep_versions", 10)
         .with("labels_all", Value::map::<&str>([]))
-        .with("kind", "text")
         .with("version", 1)
         .with("revision", 1)
-        .with("reference", "$secret/db")
 }
 
 fn private() -> PrivateData {
