@@ -36,7 +36,7 @@ fn refused_without_its_record(scene: &Scene) {
     );
     has(
         &refused,
-        &["Restore the record \"organization\" from a backup"],
+        &["Restore it from a backup: terraform-provider-planton platform restore"],
     );
     other.destroyed(&[]);
     assert_eq!(scene.records(), left);
