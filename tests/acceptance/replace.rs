@@ -148,7 +148,9 @@ fn nothing_is_written_where_the_state_knows_another_mac_key() {
     let private = &mut state["resources"][0]["instances"][0]["private"];
     let bytes = STANDARD.decode(private.as_str().unwrap()).unwrap();
     // The key's fingerprint follows the catalog's uuid.
-    let catalog: Uuid = text(&scene.records()["organization"], "uuid").parse().unwrap();
+    let catalog: Uuid = text(&scene.records()["organization"], "uuid")
+        .parse()
+        .unwrap();
     let mut parts = bytes.windows(16);
     let offset = parts.position(|part| part == catalog.as_bytes()).unwrap() + 16;
     let mut forged = bytes;

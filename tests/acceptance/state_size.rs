@@ -45,5 +45,8 @@ resource "planton_secret" "app" {
         true => MAX_IDENTITY_BYTES,
         false => 0,
     };
-    assert!(each <= MAX_BYTES + identity, "{each} bytes a secret: {state}");
+    assert!(
+        each <= MAX_BYTES + identity,
+        "{each} bytes a secret: {state}"
+    );
 }

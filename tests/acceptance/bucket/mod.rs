@@ -5,8 +5,11 @@ mod crash;
 mod lifecycle;
 mod machines;
 mod operator;
+mod recovery;
 mod refusals;
+mod restored;
 pub(crate) mod scene;
+mod service_keys;
 
 /// A secret that rotates with its variable, and a generated one.
 const SECRETS: &str = r#"

@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use xtask::bucket::{Bucket, BucketServer, BucketService};
 use xtask::faults::Weakness;
 use xtask::moto::Moto;
-use xtask::terraform::Workspace;
+use xtask::terraform::{Terraform, Workspace};
 
 use crate::scene::{ORGANIZATION, PROVIDER, provider_block, read_values_in, terraform_1_11};
 
@@ -21,6 +21,7 @@ const PREFIX: &str = "terraform/planton";
 pub(crate) struct OnBucket {
     pub(crate) bucket: Bucket<'static>,
     machine: TempDir,
+    terraform: Terraform,
     encryption: Option<String>,
     /// Lines of the provider block that pin the organization.
     pins: String,
@@ -37,8 +38,17 @@ impl OnBucket {
         Self {
             bucket,
             machine: TempDir::new().unwrap(),
+            terraform: terraform_1_11(),
             encryption: None,
             pins: String::new(),
+        }
+    }
+
+    /// Runs this Terraform.
+    pub(super) fn with(self, terraform: &Terraform) -> Self {
+        Self {
+            terraform: terraform.clone(),
+            ..self
         }
     }
 
@@ -60,6 +70,7 @@ impl OnBucket {
         Self {
             bucket: self.bucket.behind_proxy().unwrap(),
             machine: TempDir::new().unwrap(),
+            terraform: self.terraform.clone(),
             encryption: self.encryption.clone(),
             pins: self.pins.clone(),
         }
@@ -70,6 +81,7 @@ impl OnBucket {
         Self {
             bucket: self.bucket.weakened(weakness).unwrap(),
             machine: TempDir::new().unwrap(),
+            terraform: self.terraform.clone(),
             encryption: self.encryption.clone(),
             pins: self.pins.clone(),
         }
@@ -97,7 +109,7 @@ impl OnBucket {
     }
 
     pub(crate) fn workspace(&self, configuration: &str) -> Workspace {
-        let mut workspace = Workspace::new(&terraform_1_11(), Path::new(PROVIDER)).unwrap();
+        let mut workspace = Workspace::new(&self.terraform, Path::new(PROVIDER)).unwrap();
         // A CI system's machines create no key file.
         for name in ["CI", "TF_IN_AUTOMATION", "TFC_RUN_ID"] {
             workspace.env_remove(name);

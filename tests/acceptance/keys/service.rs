@@ -14,7 +14,7 @@ const RING: &str = "projects/acme-prod/locations/europe-west3/keyRings/planton";
 
 /// A service of keys beside a place, as their administrator uses it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Service {
+pub(crate) enum Service {
     Aws,
     Gcp,
     Azure,
@@ -23,7 +23,7 @@ pub(super) enum Service {
 
 impl Service {
     /// Returns the name of the key type.
-    pub(super) fn type_name(self) -> &'static str {
+    pub(crate) fn type_name(self) -> &'static str {
         match self {
             Self::Aws => "aws_kms",
             Self::Gcp => "gcp_kms",
@@ -33,7 +33,7 @@ impl Service {
     }
 
     /// Starts the service, with a place whose credential it accepts as well.
-    pub(super) fn start(self) -> Place {
+    pub(crate) fn start(self) -> Place {
         let place = match self {
             Self::Aws => Place::aws(),
             Self::Gcp => Place::gcp(),
@@ -66,7 +66,7 @@ impl Service {
     }
 
     /// Returns the credential of the key, for the variable `key_secret`.
-    pub(super) fn secret(self, place: &Place) -> String {
+    pub(crate) fn secret(self, place: &Place) -> String {
         match self {
             Self::Aws | Self::Gcp | Self::Azure => place.secret.clone(),
             Self::Transit => {
@@ -78,7 +78,7 @@ impl Service {
     }
 
     /// Creates the key `name`, and returns how a block names it.
-    pub(super) fn create(self, place: &Place, name: &str) -> String {
+    pub(crate) fn create(self, place: &Place, name: &str) -> String {
         match self {
             Self::Aws => place.moto().create_kms_key(&NewKmsKey::default()).unwrap(),
             Self::Gcp => {
@@ -119,7 +119,7 @@ impl Service {
     }
 
     /// Returns the block of the key `key`, with the credential of the place.
-    pub(super) fn block(self, place: &Place, key: &str) -> String {
+    pub(crate) fn block(self, place: &Place, key: &str) -> String {
         let credential = match self {
             Self::Aws => {
                 format!(", access_key_id = {ACCESS_KEY:?}, secret_access_key_wo = var.key_secret")
@@ -150,7 +150,7 @@ impl Service {
     }
 
     /// Returns the key `key` as an argument of a command.
-    pub(super) fn argument(self, place: &Place, key: &str) -> String {
+    pub(crate) fn argument(self, place: &Place, key: &str) -> String {
         let settings = self.settings(place, key).into_iter();
         let settings: Vec<_> = settings
             .map(|(name, value)| format!("{name}={value}"))
@@ -159,7 +159,7 @@ impl Service {
     }
 
     /// Returns the variables in which the vendor's own tools find the credential of the key.
-    pub(super) fn ambient(self, secret: &str, folder: &Path) -> Vec<(&'static str, String)> {
+    pub(crate) fn ambient(self, secret: &str, folder: &Path) -> Vec<(&'static str, String)> {
         let secret = secret.to_owned();
         match self {
             Self::Aws => vec![

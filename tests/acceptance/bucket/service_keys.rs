@@ -1,0 +1,141 @@
+//! Buckets whose main key is in GCP KMS, Azure Key Vault or Transit.
+
+use tempfile::TempDir;
+use xtask::bucket::BucketService;
+use xtask::terraform::Workspace;
+
+use super::SECRETS;
+use super::scene::OnBucket;
+use crate::backends::Place;
+use crate::keys::service::Service;
+use crate::operator::{json as json_of, told};
+use crate::scene::{assert_tombstones, read_values_in};
+use crate::steps::{Steps, has};
+
+/// A bucket, and the service of its key.
+struct Keyed {
+    on: OnBucket,
+    service: Service,
+    place: Place,
+    key_secret: String,
+}
+
+impl Keyed {
+    fn new(service: Service) -> Self {
+        let place = service.start();
+        Self {
+            on: OnBucket::new(BucketService::S3),
+            key_secret: service.secret(&place),
+            service,
+            place,
+        }
+    }
+
+    /// Encrypts with this key, and with a second one for the MAC key if there is any.
+    fn encrypted_by(self, key: &str, mac_key: Option<&str>) -> Self {
+        let Self {
+            on,
+            service,
+            place,
+            key_secret,
+        } = self;
+        // The provider block has no write-only arguments.
+        let credential = format!(" = {key_secret:?}");
+        let block = service.block(&place, key);
+        let block = block.replace("_wo = var.key_secret", &credential);
+        let block = block.trim_matches(['{', '}', ' ']);
+        let second = mac_key.map_or_else(String::new, |name| format!(", mac_key_name = {name:?}"));
+        Self {
+            on: on.encrypted_by(&format!("{block}{second} }}")),
+            service,
+            place,
+            key_secret,
+        }
+    }
+
+    fn workspace(&self, configuration: &str) -> Workspace {
+        let mut workspace = self.on.workspace(configuration);
+        for (name, value) in self.place.environment() {
+            workspace.env(name, value);
+        }
+        workspace
+    }
+
+    fn value(&self, name: &str) -> String {
+        let selector = [(name, format!("name = {name:?}"))];
+        let mut values = read_values_in(&self.workspace(""), &selector);
+        values.remove(name).unwrap()
+    }
+
+    /// Rotates, edits, reads and destroys.
+    fn lives(&self, workspace: &Workspace) {
+        workspace.settled(&[]);
+        assert_eq!(self.value("given"), "hunter2 of the first");
+        let main = &self.on.records()["organization"]["main_key"];
+        let provider = match self.service {
+            Service::Transit => "vault_transit",
+            other => other.type_name(),
+        };
+        assert_eq!(main["provider"], provider);
+        let next = [("trigger", "2"), ("value", "hunter2 of the second")];
+        workspace.settled(&next);
+        assert_eq!(self.value("given"), "hunter2 of the second");
+        workspace.destroyed(&next);
+        assert_tombstones(&self.on.records());
+        assert_eq!(self.on.versions(), [""; 0]);
+    }
+}
+
+/// With a second key for the MAC key, the first apply needs no fingerprint.
+fn lives_with_a_second_key(service: Service) {
+    let keyed = Keyed::new(service);
+    let keys = ["main", "mac"].map(|name| service.create(&keyed.place, name));
+    let alone = keyed.encrypted_by(&keys[0], None);
+    let workspace = alone.workspace(SECRETS);
+    let refused = workspace.fails(&[]);
+    has(&refused, &["Organization Fingerprint Required"]);
+    assert!(alone.on.objects().is_empty());
+    let both = alone.encrypted_by(&keys[0], Some(&keys[1]));
+    workspace
+        .write("provider.tf", &both.on.provider(""))
+        .unwrap();
+    both.lives(&workspace);
+}
+
+#[test]
+fn acc_bucket_lives_with_two_keys_in_gcp_kms() {
+    lives_with_a_second_key(Service::Gcp);
+}
+
+#[test]
+fn acc_bucket_lives_with_two_keys_in_transit() {
+    lives_with_a_second_key(Service::Transit);
+}
+
+/// `platform init` creates the organization, and its fingerprint is pinned.
+#[test]
+fn acc_bucket_lives_with_a_key_in_azure_key_vault() {
+    let service = Service::Azure;
+    let keyed = Keyed::new(service);
+    let key = service.create(&keyed.place, "main");
+    let argument = service.argument(&keyed.place, &key);
+    let folder = TempDir::new().unwrap();
+    let mut variables = service.ambient(&keyed.key_secret, folder.path());
+    variables.extend(keyed.place.environment());
+    variables.push(("PLANTON_BUCKET_KEY", argument));
+    let variables: Vec<_> = variables.iter().map(|(k, v)| (*k, v.as_str())).collect();
+    let made = json_of(&keyed.on.run(&["platform", "init", "--json"], &variables));
+    let keyed = keyed.encrypted_by(&key, None);
+    let pins = format!("organization_fingerprint = {}", made["fingerprint"]);
+    let keyed = Keyed {
+        on: keyed.on.pinned(pins),
+        ..keyed
+    };
+    keyed.lives(&keyed.workspace(SECRETS));
+    let fingerprint = made["fingerprint"].as_str().unwrap();
+    let pinned = [("PLANTON_ORGANIZATION_FINGERPRINT", fingerprint)];
+    let verified = keyed
+        .on
+        .run(&["verify"], &[&variables[..], &pinned].concat());
+    has(&told(&verified, 0), &["verified"]);
+}
