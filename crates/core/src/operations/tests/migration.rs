@@ -380,3 +380,44 @@ async fn a_survey_changes_nothing() {
     );
     assert_eq!(pair.source.value("db").await.unwrap(), "next");
 }
+
+/// Calls of both catalogs, both stores and both keys.
+async fn calls_for(secrets: usize) -> [usize; 9] {
+    use crate::catalog::CatalogVerb as C;
+    use crate::store::StoreVerb as S;
+    let pair = Pair::new();
+    for number in 0..secrets {
+        created(&pair.source, &format!("s{number}"), "hunter2").await;
+    }
+    let Pair { source, target } = &pair;
+    let now = || {
+        [
+            source.catalog.calls(C::Read),
+            source.catalog.calls(C::ReadFenced),
+            source.catalog.calls(C::Write),
+            target.catalog.calls(C::ReadFenced),
+            target.catalog.calls(C::Write),
+            source.store.calls(S::Get),
+            target.store.calls(S::Put) + target.store.calls(S::Get),
+            source.kek.calls(KekVerb::Unwrap),
+            target.kek.calls(KekVerb::Wrap) + target.kek.calls(KekVerb::Unwrap),
+        ]
+    };
+    let before = now();
+    pair.migrated().await;
+    let after = now();
+    std::array::from_fn(|at| after[at] - before[at])
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_secret_more_costs_a_migration_these_calls() {
+    let (two, three) = (calls_for(2).await, calls_for(3).await);
+    let more: Vec<usize> = three
+        .iter()
+        .zip(two)
+        .map(|(more, less)| more - less)
+        .collect();
+    // The source: read, verified at the end, fenced. The target: looked at, verified, written.
+    // Its envelope is fetched, put and fetched again, its data key unwrapped and wrapped once.
+    assert_eq!(more, [1, 1, 1, 2, 1, 1, 2, 1, 1]);
+}

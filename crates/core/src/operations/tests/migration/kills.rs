@@ -8,7 +8,7 @@ use crate::store::StoreVerb;
 
 /// A call of a migration.
 #[derive(Clone, Copy, Debug)]
-enum Call {
+pub(super) enum Call {
     Source(CatalogVerb, usize),
     Target(CatalogVerb, usize),
     SourceStore(StoreVerb, usize),
@@ -70,7 +70,7 @@ async fn calls() -> Vec<Call> {
 }
 
 /// Runs a migration up to a call, and ends it there.
-async fn killed_before(pair: &Pair, call: Call) {
+pub(super) async fn killed_before(pair: &Pair, call: Call) {
     let (reached, mut is_reached) = tokio::sync::mpsc::channel(1);
     let hold = async move {
         let _ = reached.send(()).await;
@@ -86,13 +86,14 @@ async fn killed_before(pair: &Pair, call: Call) {
         }
     }
     let migration = pair.migration();
-    let running = tokio::spawn(async move {
+    let mut running = tokio::spawn(async move {
         let interrupt = Interrupt::default();
-        migration.run(&|_| {}, &interrupt).await.map(drop)
+        migration.run(&|_| {}, &interrupt).await
     });
     tokio::select! {
+        biased;
         reached = is_reached.recv() => reached.unwrap(),
-        () = tokio::time::sleep(std::time::Duration::from_secs(600)) => panic!("{call:?}"),
+        ended = &mut running => panic!("{call:?}: {ended:?}"),
     }
     running.abort();
     let _ = running.await;

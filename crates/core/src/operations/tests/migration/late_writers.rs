@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::kills::{Call, killed_before};
 use super::*;
 use crate::catalog::CatalogVerb;
 use crate::operations::ValueSource;
@@ -47,15 +48,34 @@ async fn write_until_moved(process: Organization, writer: usize) -> Option<Writt
             }
         }
         // Some begin late: whoever creates a name meanwhile.
-        tokio::time::sleep(Duration::from_millis(17 * (writer as u64 + 1))).await;
+        tokio::time::sleep(Duration::from_millis(170 * (writer as u64 + 1))).await;
     }
     written
 }
 
 #[tokio::test(start_paused = true)]
 async fn of_twenty_writers_throughout_no_acknowledged_value_is_lost() {
-    let pair = Pair::new();
-    filled(&pair).await;
+    migrate_beside_writers(&Pair::new(), &[]).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_twenty_writers_throughout_a_migration_that_is_killed_again_and_again_none_loses() {
+    // None of these is a call of a writer. The second comes after the mark.
+    let kills = [
+        Call::Target(CatalogVerb::Write, 1),
+        Call::Source(CatalogVerb::List, 1),
+        Call::Registered(StoreVerb::Put, 1),
+        Call::TargetStore(StoreVerb::Put, 1),
+        Call::Target(CatalogVerb::Write, 1),
+        Call::Target(CatalogVerb::Write, 3),
+        Call::Source(CatalogVerb::List, 4),
+    ];
+    migrate_beside_writers(&Pair::new(), &kills).await;
+}
+
+/// Migrates beside twenty writers, and kills the migration before each of these calls.
+async fn migrate_beside_writers(pair: &Pair, kills: &[Call]) {
+    filled(pair).await;
     let mut writers = Vec::new();
     for writer in 0..WRITERS {
         let process = pair.source.warm().await;
@@ -71,6 +91,9 @@ async fn of_twenty_writers_throughout_no_acknowledged_value_is_lost() {
         }));
     }
     tokio::time::sleep(Duration::from_secs(5)).await;
+    for call in kills {
+        killed_before(pair, *call).await;
+    }
     pair.migrated().await;
     let mut acknowledged = 0;
     for writer in writers {
