@@ -212,3 +212,49 @@ fn rotate_key(scene: &Scene) {
         )),
     }
 }
+
+#[test]
+fn acc_backup_of_the_whole_platform_is_accepted_though_nothing_notes_it() {
+    let scene = Scene::new(&terraform_1_11(), On::Embedded);
+    let workspace = scene.workspace(SECRETS);
+    workspace.settled(&at("1", r#"["kept"]"#));
+    let pins = Pins::of(&scene);
+    let platform = scene.embedded().unwrap();
+    let copy = platform.with_extension("copy");
+    copied(&platform, &copy);
+    workspace.settled(&at("2", r#"["kept"]"#));
+    std::fs::remove_dir_all(&platform).unwrap();
+    copied(&copy, &platform);
+
+    has(
+        &workspace.refused(&at("2", r#"["kept"]"#)),
+        &["Catalog Rolled Back"],
+    );
+    let accept = ["platform", "accept-rollback", "--apply", "--json"];
+    let nothing = json(&pins.run(&scene, &accept));
+    assert_eq!(nothing["due"], false, "{nothing}");
+    has(
+        &workspace.refused(&at("2", r#"["kept"]"#)),
+        &["Catalog Rolled Back"],
+    );
+    let accept = [&accept[..], &["--platform-restored"]].concat();
+    assert_eq!(json(&pins.run(&scene, &accept))["accepted"], true);
+    // The state takes the restored versions as they are, or writes its own anew.
+    workspace.unchanged(&at("1", r#"["kept"]"#));
+    let plan = workspace.changes(&at("2", r#"["kept"]"#));
+    has(&plan, &["0 to add, 2 to change, 0 to destroy"]);
+    workspace.settled(&at("2", r#"["kept"]"#));
+    assert_eq!(scene.read(&["db"])["db"], "hunter2 of rotation 2");
+    workspace.destroyed(&at("2", r#"["kept"]"#));
+    assert_eq!(scene.objects(), [""; 0]);
+}
+
+/// Copies the files of a folder.
+fn copied(from: &Path, to: &Path) {
+    std::fs::create_dir(to).unwrap();
+    std::fs::set_permissions(to, std::fs::metadata(from).unwrap().permissions()).unwrap();
+    for file in std::fs::read_dir(from).unwrap() {
+        let file = file.unwrap();
+        std::fs::copy(file.path(), to.join(file.file_name())).unwrap();
+    }
+}
