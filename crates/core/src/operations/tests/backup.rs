@@ -2,6 +2,7 @@
 //! accepts that it is older than what they have seen.
 
 mod accepted;
+mod concurrent;
 
 use std::io::Cursor;
 
