@@ -114,7 +114,10 @@ async fn private_data_goes_from_plan_to_apply_to_the_next_plan() {
     let plan = call::plan(&mut client, &state, &config, &updated.private).await;
     assert_eq!(plan.requires_replace.len(), 1);
     let foreign = call::plan(&mut client, &state, &config, b"foreign").await;
-    assert_eq!(foreign.diagnostics[0].summary, "Resource State Not Readable");
+    assert_eq!(
+        foreign.diagnostics[0].summary,
+        "Resource State Not Readable"
+    );
 }
 
 #[tokio::test]
