@@ -17,6 +17,7 @@ mod earlier;
 mod faults;
 mod fences;
 mod limits;
+mod marks;
 mod own;
 mod own_conformance;
 mod own_diagnostics;

@@ -14,8 +14,8 @@ pub(super) const ENOUGH: u64 = 10;
 const FIRST_QUIET: Duration = Duration::from_millis(2);
 
 /// How long several refreshes wait for a further one. Terraform evaluates a resource between
-/// two calls, which takes a few milliseconds on a busy machine.
-const QUIET: Duration = Duration::from_millis(5);
+/// two calls, which takes some milliseconds on a busy machine.
+const QUIET: Duration = Duration::from_millis(10);
 
 /// How long a refresh waits in all: less than the round trip that it may save.
 const MAX_WAIT: Duration = Duration::from_millis(20);
@@ -160,7 +160,7 @@ mod tests {
         for _ in 0..8 {
             let gathering = Arc::clone(&gathering);
             tokio::spawn(async move { gathering.join().await });
-            tokio::time::sleep(Duration::from_millis(3)).await;
+            tokio::time::sleep(Duration::from_millis(4)).await;
         }
         assert_eq!(first.await.expect("joined"), (false, MAX_WAIT));
     }

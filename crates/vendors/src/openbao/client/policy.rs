@@ -128,11 +128,15 @@ impl PolicyScope {
 /// Returns the complete policy of a role, in HCL.
 #[must_use]
 pub fn policy_text(scope: &PolicyScope, role: PolicyRole) -> String {
-    let mut text = [PolicyPart::Catalog, PolicyPart::Objects, PolicyPart::Key]
-        .map(|part| policy_part(scope, role, part))
-        .concat();
-    text.push_str(&lookup());
-    text
+    let part = |part| policy_part(scope, role, part);
+    [
+        part(PolicyPart::Catalog),
+        part(PolicyPart::Objects),
+        listing_text(scope, role),
+        part(PolicyPart::Key),
+        lookup(),
+    ]
+    .concat()
 }
 
 /// Returns the part of a role's policy that covers a denied request.
@@ -231,6 +235,23 @@ fn platform_objects_text(scope: &PolicyScope, role: PolicyRole) -> String {
         ]
         .concat(),
         PolicyRole::Plan => look(),
+    }
+}
+
+/// Returns the rules with which a refresh lists many secrets at once. Without them, it asks for
+/// each secret, so no error asks for them. HashiCorp Vault rejects a policy with `scan`.
+fn listing_text(scope: &PolicyScope, role: PolicyRole) -> String {
+    let kv = &scope.kv_mount_path;
+    let secrets = format!("{kv}/detailed-metadata/{}/secrets/*", scope.catalog_path());
+    let objects = scope.store_paths().objects;
+    let objects = format!("{kv}/detailed-metadata/{objects}/*");
+    match role {
+        PolicyRole::Init | PolicyRole::Apply | PolicyRole::Plan => [
+            policy_rule(&secrets, &["list"]),
+            policy_rule(&objects, &["list", "scan"]),
+        ]
+        .concat(),
+        PolicyRole::Seal | PolicyRole::Read => String::new(),
     }
 }
 
