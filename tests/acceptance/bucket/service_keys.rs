@@ -67,8 +67,8 @@ impl Keyed {
         values.remove(name).unwrap()
     }
 
-    /// Rotates, edits, reads and destroys.
-    fn lives(&self, workspace: &Workspace) {
+    /// Rotates, reads and destroys, also while nobody may decrypt.
+    fn lives(&self, workspace: &Workspace, key: &str) {
         workspace.settled(&[]);
         assert_eq!(self.value("given"), "hunter2 of the first");
         let main = &self.on.records()["organization"]["main_key"];
@@ -78,6 +78,16 @@ impl Keyed {
         };
         assert_eq!(main["provider"], provider);
         let next = [("trigger", "2"), ("value", "hunter2 of the second")];
+        let remedy = self.service.permit(&self.place, key, false);
+        // A refresh needs no key.
+        workspace.unchanged(&[]);
+        let denied = workspace.fails(&next);
+        has(&denied, &[remedy]);
+        // The provider block has no write-only arguments.
+        for argument in ["token_wo", "json_wo", "secret_wo", "credentials_wo"] {
+            assert!(!denied.contains(argument), "{denied}");
+        }
+        self.service.permit(&self.place, key, true);
         workspace.settled(&next);
         assert_eq!(self.value("given"), "hunter2 of the second");
         workspace.destroyed(&next);
@@ -99,7 +109,7 @@ fn lives_with_a_second_key(service: Service) {
     workspace
         .write("provider.tf", &both.on.provider(""))
         .unwrap();
-    both.lives(&workspace);
+    both.lives(&workspace, &keys[0]);
 }
 
 #[test]
@@ -131,7 +141,7 @@ fn acc_bucket_lives_with_a_key_in_azure_key_vault() {
         on: keyed.on.pinned(pins),
         ..keyed
     };
-    keyed.lives(&keyed.workspace(SECRETS));
+    keyed.lives(&keyed.workspace(SECRETS), &key);
     let fingerprint = made["fingerprint"].as_str().unwrap();
     let pinned = [("PLANTON_ORGANIZATION_FINGERPRINT", fingerprint)];
     let verified = keyed

@@ -183,7 +183,7 @@ impl Service {
 
     /// Takes the permission to decrypt from whoever opens with the key, or gives it back.
     /// Returns part of the remedy that an error then has.
-    pub(super) fn permit(self, place: &Place, key: &str, is_permitted: bool) -> &'static str {
+    pub(crate) fn permit(self, place: &Place, key: &str, is_permitted: bool) -> &'static str {
         match self {
             Self::Aws => {
                 let deny = json!({
