@@ -50,7 +50,8 @@ impl Catalog {
         loop {
             let saved = match expected {
                 Revision::ABSENT if key.as_str() != ORGANIZATION_RECORD => {
-                    self.create(key, record, mac_key).await
+                    // On the heap, since few commits need it.
+                    Box::pin(self.create(key, record, mac_key)).await
                 }
                 _ => self.save(key, record, mac_key, expected).await,
             };
@@ -61,7 +62,8 @@ impl Catalog {
             };
             let found = match self.load_fenced::<T>(key).await {
                 Err(moved) if moved.kind() == CatalogErrorKind::Moved => {
-                    return self.before_migration(key, record, mac_key, moved).await;
+                    let before = self.before_migration(key, record, mac_key, moved);
+                    return Box::pin(before).await;
                 }
                 found => found?,
             };

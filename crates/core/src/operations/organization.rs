@@ -193,7 +193,7 @@ impl Organization {
     pub(crate) async fn existing(&self) -> Result<&OrganizationRecord, OperationError> {
         let opened = self
             .opened
-            .get_or_try_init(async || match self.load().await? {
+            .get_or_try_init(async || match Box::pin(self.load()).await? {
                 Some(loaded) if loaded.record.state.is_ready() => {
                     self.expect_restored(&loaded.record)?;
                     self.expect_recorded_keys(&loaded.record)?;
@@ -235,7 +235,9 @@ impl Organization {
         let loaded = self.catalog.load_fenced_if(&key(), is_unfinished).await?;
         if let Some(loaded) = &loaded {
             if let Err(moved) = loaded.record.state.expect_in_place() {
-                return Err(self.keys().checked_move(loaded, moved).await);
+                // On the heap, as the load itself: nearly every future contains this one.
+                let checked = Box::pin(self.keys().checked_move(loaded, moved));
+                return Err(checked.await);
             }
             self.catalog.note_look(asked, &loaded.record);
             self.catalog.floor.learn(&loaded.record);

@@ -274,8 +274,8 @@ impl Secrets<'_> {
             }
             Err(moved) if moved.is_moved() => {
                 // The commit did not land, and never will.
-                self.take_back(backend, &held.base, uuid, &remote_name, put)
-                    .await;
+                let taken_back = self.take_back(backend, &held.base, uuid, &remote_name, put);
+                Box::pin(taken_back).await;
                 return Err(moved);
             }
             Err(error) => return Err(error),
