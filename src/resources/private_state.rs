@@ -7,8 +7,7 @@ use uuid::Uuid;
 
 use crate::diagnostics::{Finding, explain, renamed_organization};
 use crate::session::Configured;
-use planton_core::kek::OrganizationFingerprint;
-use planton_core::operations::{OperationError, Owner, SeenKeys, Stamp};
+use planton_core::operations::{OperationError, OrganizationFingerprint, Owner, SeenKeys, Stamp};
 use planton_plugin::{Diagnostic, FieldReader, FieldWriter, InvalidPrivateData, PrivateData};
 
 pub(in crate::resources) use fields::{

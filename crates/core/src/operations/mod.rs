@@ -47,7 +47,7 @@ pub use crate::catalog::{
 };
 pub use crate::kek::{
     ConnectKek, KekPins, KekSettings, KekSlot, KeyDescription, KeyEncryptionKey, KeyPurpose,
-    KeyRotation, LocalKek, WrapNames, WrapObject, pin_of,
+    KeyRotation, LocalKek, OrganizationFingerprint, WrapNames, WrapObject, pin_of,
 };
 pub use crate::names::PLATFORM_BACKEND;
 pub use crate::store::{ConnectStore, RemoteName, StoreCredential, StoreErrorKind, StoreSettings};

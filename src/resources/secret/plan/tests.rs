@@ -7,10 +7,9 @@ use super::*;
 use crate::resources::private_state::Anchor;
 use crate::resources::private_state::tests::session;
 use crate::resources::secret::schema::schema;
-use planton_core::kek::OrganizationFingerprint;
 use planton_core::operations::{
-    BackendArguments, BackendOnDestroy, DeclaredKeys, Interrupt, RegisterBackend, SeenBackend,
-    SeenDigest, StoreCredential, StoreSettings,
+    BackendArguments, BackendOnDestroy, DeclaredKeys, Interrupt, OrganizationFingerprint,
+    RegisterBackend, SeenBackend, SeenDigest, StoreCredential, StoreSettings,
 };
 use planton_plugin::{PlanDestroyRequest, PrivateData};
 

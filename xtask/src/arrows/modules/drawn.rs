@@ -25,9 +25,9 @@ pub(super) const PROVIDER: Modules = Modules {
         ),
         (
             "resources",
-            &["diagnostics", "fields", "session", "setting"],
+            &["diagnostics", "fields", "session", "setting", "timestamp"],
         ),
-        ("data_sources", &["diagnostics", "session"]),
+        ("data_sources", &["diagnostics", "session", "timestamp"]),
         ("ephemeral", &["diagnostics", "session"]),
         ("functions", &[]),
         ("key_argument", &[]),
@@ -35,6 +35,7 @@ pub(super) const PROVIDER: Modules = Modules {
         ("diagnostics", &[]),
         ("fields", &["diagnostics"]),
         ("setting", &[]),
+        ("timestamp", &[]),
     ],
     unlisted: Unlisted::Refused,
 };
