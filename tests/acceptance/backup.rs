@@ -3,9 +3,11 @@
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
+use planton_vendors::openbao::client::{PolicyRole, policy_text};
 use xtask::terraform::{Variables, Workspace};
 
 use crate::operator::{KILL, Pins, json, killed, run, told};
+use crate::policies::{scope, token_of};
 use crate::scene::{On, Scene, record_of, terraform_1_11};
 use crate::steps::{Steps as _, flat, has};
 
@@ -103,7 +105,13 @@ impl Backup<'_> {
         let backup = ["platform", "backup", path, "--json"];
         killed(&run(scene, &backup, &[(KILL, STEPS[0])]), STEPS[0]);
         assert!(!Path::new(path).exists());
-        let done = json(&run(scene, &backup, &[]));
+        // The read policy suffices.
+        let token = scene.openbao().map(|server| {
+            let policy = policy_text(&scope("acme"), PolicyRole::Read);
+            token_of(server.api(), "read", &policy)
+        });
+        let token = token.as_deref().map(|token| ("PLANTON_TOKEN", token));
+        let done = json(&run(scene, &backup, token.as_slice()));
         assert_eq!(done["records"], scene.records().len(), "{done}");
         let mode = std::fs::metadata(path).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
