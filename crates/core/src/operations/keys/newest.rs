@@ -35,7 +35,7 @@ impl Keys<'_> {
     ///
     /// `OrganizationRolledBack`; failures of catalog and KEK.
     pub async fn expect_seen(self, seen: &SeenKeys) -> Result<(), OperationError> {
-        self.remember(seen.clone());
+        self.remember(*seen);
         let newest = self.newest().await?;
         // Two callers may have seen different keys at one generation.
         match newest.seen().is_rolled_back_from(seen) {

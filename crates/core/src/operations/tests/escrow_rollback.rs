@@ -55,7 +55,7 @@ impl Removed {
     /// Starts a process whose state has seen the removal.
     fn knowing(&self) -> Organization {
         let process = self.world.process();
-        process.keys().remember(self.seen.clone());
+        process.keys().remember(self.seen);
         process
     }
 
@@ -111,7 +111,7 @@ async fn a_process_that_learns_of_a_removal_wraps_for_the_former_escrow_key_no_m
     let process = removed.world.process();
     create(&process, "before", None).await.unwrap();
     let before = removed.wraps();
-    process.keys().remember(removed.seen.clone());
+    process.keys().remember(removed.seen);
     rolled_back(create(&process, "after", None).await);
     assert_eq!(removed.wraps(), before);
 }
@@ -129,7 +129,7 @@ async fn a_lagging_node_is_not_a_rollback_of_the_organization() {
     create(&process, "other", None).await.unwrap();
     assert_eq!(wrapped_by(world, "other").await, [world.kek.id().clone()]);
     assert_eq!(removed.wraps(), before);
-    assert_eq!(process.keys().seen().await, Some(removed.seen.clone()));
+    assert_eq!(process.keys().seen().await, Some(removed.seen));
 }
 
 #[tokio::test]

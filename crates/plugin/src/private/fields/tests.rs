@@ -75,7 +75,7 @@ fn an_entry_holds_64_flags() {
     let mut to = FieldWriter::new();
     (0..MAX_FLAGS).for_each(|at| to.flag(at % 2 == 1));
     let entry = to.finish();
-    let mut from = FieldReader::new(&entry).unwrap();
+    let mut from = FieldReader::new(&entry).expect("a bitmap");
     for at in 0..MAX_FLAGS {
         assert_eq!(from.flag(), Ok(at % 2 == 1), "{at}");
     }
