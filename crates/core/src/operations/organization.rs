@@ -15,8 +15,8 @@ use super::refresh_listing::RefreshListings;
 use super::run::Run;
 use crate::boot_time::BootTime;
 use crate::catalog::{
-    Catalog, CatalogStore, Loaded, ORGANIZATION_RECORD, OrganizationRecord,
-    RecordKey, RestorationState,
+    Catalog, CatalogStore, Loaded, ORGANIZATION_RECORD, OrganizationRecord, RecordKey,
+    RestorationState,
 };
 use crate::kek::{ConnectKek, KekError, KekErrorKind, KekPins, KeyEncryptionKey, ProvisionKek};
 use crate::names::Slug;

@@ -45,7 +45,9 @@ impl Spent {
             true => policy.max_tries > 1,
             false => self.tries < policy.max_tries,
         };
-        has_tries && context.sends_after(delay) && self.left(policy, context).is_some_and(|left| delay < left)
+        has_tries
+            && context.sends_after(delay)
+            && self.left(policy, context).is_some_and(|left| delay < left)
     }
 
     /// Returns the time that is left, or `None` if there is none.

@@ -49,7 +49,10 @@ pub(super) const CORE: Modules = Modules {
             &["boot_time", "catalog", "deadline", "kek", "names", "store"],
         ),
         // Uses types of stores and keys only: docs/adr/0005-record-layout.md.
-        ("catalog", &["boot_time", "deadline", "error", "kek", "names", "store"]),
+        (
+            "catalog",
+            &["boot_time", "deadline", "error", "kek", "names", "store"],
+        ),
         // Uses the store's type of a credential only.
         ("kek", &["error", "names", "store"]),
         ("store", &["deadline", "error"]),

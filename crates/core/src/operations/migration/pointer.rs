@@ -34,10 +34,7 @@ impl Keys<'_> {
         }
     }
 
-    async fn verify_move(
-        self,
-        loaded: &Loaded<OrganizationRecord>,
-    ) -> Result<(), OperationError> {
+    async fn verify_move(self, loaded: &Loaded<OrganizationRecord>) -> Result<(), OperationError> {
         let organization = self.organization;
         let record = &loaded.record;
         organization.expect_recorded_keys(record)?;
