@@ -60,6 +60,9 @@ pub struct MarkQuery<'a> {
     /// Number of pages that the response may be worth. It matters to a storage that returns a
     /// folder as a whole or not at all.
     pub max_pages: u64,
+    /// Estimated number of versions of an object. It matters to a storage that counts the objects
+    /// of a folder before it returns their versions.
+    pub per_object: usize,
 }
 
 impl MarkQuery<'_> {
@@ -78,6 +81,8 @@ pub struct MarkPage {
     pub marks: Vec<Mark>,
     /// Where the next page begins; `None` after the last one.
     pub next: Option<String>,
+    /// Number of requests that the page took.
+    pub requests: usize,
 }
 
 /// The answer to a [`MarkQuery`].
@@ -138,6 +143,7 @@ pub(crate) fn page_of<'a>(
     ListedMarks::Page(MarkPage {
         next: rest.next().and(last),
         marks: page.into_iter().map(|(_, mark)| mark).collect(),
+        requests: 1,
     })
 }
 

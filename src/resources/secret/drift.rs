@@ -28,7 +28,9 @@ impl Refresh for SecretResource {
         let mut is_lost = false;
         let mut is_deleting = false;
         let view = match refreshed {
-            Refreshed::Unchanged => return Ok(unchanged(request, &identity, session)),
+            Refreshed::Unchanged => {
+                return Ok(unchanged(request, &identity, (private, session)).await);
+            }
             Refreshed::Gone => return Ok(ReadResponse::gone()),
             Refreshed::RecordMissing => {
                 return Ok(record_missing(request, &identity, private));
@@ -69,10 +71,18 @@ impl Refresh for SecretResource {
     }
 }
 
-/// Keeps a resource whose secret is as the state has it: state and private data stay as they are.
-fn unchanged(request: ReadRequest, identity: &Identity, session: &Configured) -> ReadResponse {
+/// Keeps a resource whose secret is as the state has it. Its private data still takes newer
+/// escrow keys, as after any other read: the state of another resource may have brought them.
+async fn unchanged(
+    request: ReadRequest,
+    identity: &Identity,
+    (private, session): (Private, &Configured),
+) -> ReadResponse {
     let organization = session.organization.slug().as_str();
+    let anchor = private.anchor.clone().with_newer_keys(session).await;
+    let is_newer = anchor != private.anchor;
     ReadResponse {
+        private: is_newer.then(|| Private { anchor, ..private }.write()),
         identity: Some(state::identity(organization, &identity.name)),
         ..ReadResponse::current(request.state)
     }
@@ -124,4 +134,51 @@ fn not_checked(view: &SecretView, reason: &str) -> Diagnostic {
             view.name.to_string(),
         ),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::resources::private_state::Anchor;
+    use crate::resources::private_state::tests::session;
+    use planton_core::operations::{SeenDigest, SeenKeys};
+    use planton_plugin::PrivateData;
+
+    /// The state of another resource may have brought them.
+    #[tokio::test]
+    async fn an_unchanged_secret_takes_newer_escrow_keys_and_nothing_else() {
+        let session = session().await;
+        let keys = |generation| SeenKeys {
+            generation,
+            digest: Some(SeenDigest::of("keys")),
+        };
+        let private = Private {
+            anchor: Anchor {
+                keys: Some(keys(3)),
+                ..Anchor::default()
+            },
+            ..Private::default()
+        };
+        let state = Value::object([
+            ("id", Value::from("00000000-0000-8000-8000-000000000000")),
+            ("name", Value::from("db")),
+        ]);
+        let identity = Identity::read(&state).expect("an identity");
+        let read = async || {
+            let request = ReadRequest {
+                state: state.clone(),
+                private: PrivateData::new(),
+                identity: Value::Null,
+            };
+            let response = unchanged(request, &identity, (private.clone(), &session)).await;
+            let private = response.private.as_ref().map(Private::read);
+            private.map(|private| private.expect("private data"))
+        };
+        session.organization.keys().remember(keys(3));
+        assert_eq!(read().await, None);
+        session.organization.keys().remember(keys(4));
+        let mut newer = private.clone();
+        newer.anchor.keys = Some(keys(4));
+        assert_eq!(read().await, Some(newer));
+    }
 }

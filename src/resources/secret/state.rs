@@ -110,13 +110,12 @@ impl Private {
         }
     }
 
-    /// Returns the private data after an update of this one, whose own commits are the only
-    /// changes since, or none. The version that stayed then has the mark that it had.
+    /// Returns the private data after an update of this one. If the record has not changed since,
+    /// its version has the mark that it had.
     pub(super) fn updated(&self, view: &SecretView) -> Self {
         let now = Self::of(view);
-        let commits = now.anchor.generation.checked_sub(self.anchor.generation);
-        let is_same_version = matches!(commits, Some(0 | 1)) && now.seen == self.seen;
-        let known = self.marks.filter(|_| is_same_version);
+        let is_same = now.anchor.generation == self.anchor.generation && now.seen == self.seen;
+        let known = self.marks.filter(|_| is_same);
         let version = view.marks.version.or(known.map(|marks| marks.version));
         Self {
             marks: marks(view.marks.record, version),

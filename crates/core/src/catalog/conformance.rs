@@ -274,6 +274,7 @@ async fn marks(catalog: &dyn CatalogStore, folder: &str) -> Option<Vec<Mark>> {
             after: after.as_deref(),
             limit: 2,
             max_pages: u64::MAX,
+            per_object: 1,
         };
         let listed = catalog.list_marks(query).await;
         match listed.expect("list_marks succeeds") {

@@ -32,5 +32,6 @@ pub(super) async fn list(
     Ok(ListedMarks::Page(MarkPage {
         marks: marks.collect(),
         next,
+        requests: 1,
     }))
 }

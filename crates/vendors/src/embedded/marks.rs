@@ -87,5 +87,6 @@ fn page(listed: Vec<(String, Mark)>, limit: usize) -> ListedMarks {
     ListedMarks::Page(MarkPage {
         marks: listed.into_iter().map(|(_, mark)| mark).collect(),
         next: last.filter(|_| is_full),
+        requests: 1,
     })
 }

@@ -65,12 +65,34 @@ pub(crate) struct RefreshListings {
     versions: Mutex<HashMap<String, Arc<Listing>>>,
     pages_of_versions: Budget,
     is_told: AtomicBool,
+    numbers: Mutex<Numbers>,
 }
+
+/// The numbers of the current versions of refreshed secrets.
+#[derive(Debug, Default)]
+struct Numbers {
+    sum: u64,
+    count: u64,
+}
+
+/// Default of `keep_versions`: as many versions of a secret are stored as were written, and no
+/// more than these.
+const KEPT_VERSIONS: u64 = 10;
+
 
 impl RefreshListings {
     fn versions(&self, folder: &str) -> Arc<Listing> {
         let mut versions = self.versions.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(versions.entry(folder.to_owned()).or_default())
+    }
+
+    /// Notes the number of a secret's current version. Returns the mean number of versions that
+    /// such secrets have in their backend.
+    fn per_object(&self, number: u64) -> usize {
+        let mut numbers = self.numbers.lock().unwrap_or_else(PoisonError::into_inner);
+        numbers.sum += number.clamp(1, KEPT_VERSIONS);
+        numbers.count += 1;
+        usize::try_from(numbers.sum.div_ceil(numbers.count)).unwrap_or(usize::MAX)
     }
 
     /// Writes one line to the log about a listing that does not exist, or is not granted.
@@ -89,7 +111,11 @@ impl Organization {
     /// the record is unchanged, and the current version exists.
     ///
     /// Waits a moment for other refreshes. False never means that something changed.
-    pub(crate) async fn is_listed_unchanged(&self, name: &SecretName, marks: SecretMarks) -> bool {
+    pub(crate) async fn is_listed_unchanged(
+        &self,
+        name: &SecretName,
+        (marks, number): (SecretMarks, u64),
+    ) -> bool {
         let listings = &self.refresh_listings;
         let folder = folder_of(self, name);
         let versions = listings.versions(&folder);
@@ -98,6 +124,7 @@ impl Organization {
         if is_unavailable(&listings.records) || is_unavailable(&versions) {
             return false;
         }
+        let per_object = listings.per_object(number);
         if !listings.gathering.join().await {
             return false;
         }
@@ -108,6 +135,7 @@ impl Organization {
             epoch,
             budget,
             gathering: &listings.gathering,
+            per_object,
         };
         let of_record = question(marks.record, RECORDS, &listings.pages_of_records);
         let of_version = question(marks.version, &folder, &listings.pages_of_versions);
@@ -125,8 +153,8 @@ impl Organization {
         let is_unchanged = record
             && version
             // One page may have expired while the other was requested.
-            && listings.records.shows(marks.record, epoch)
-            && versions.shows(marks.version, epoch);
+            && listings.records.confirm(marks.record, epoch)
+            && versions.confirm(marks.version, epoch);
         if !is_unchanged {
             let _ = is_unavailable(&listings.records) || is_unavailable(&versions);
         }

@@ -51,7 +51,12 @@ pub(super) struct Question<'a> {
     pub(super) epoch: &'a Epoch,
     pub(super) budget: &'a Budget,
     pub(super) gathering: &'a Gathering,
+    /// Estimated number of versions of an object.
+    pub(super) per_object: usize,
 }
+
+/// A refresh spends at most this part of the time that is left to it on a listing.
+const PART_OF_DEADLINE: u32 = 4;
 
 /// A listing of marks.
 #[derive(Debug, Default)]
@@ -78,6 +83,8 @@ struct Pages {
 #[derive(Debug)]
 struct Page {
     after: Option<String>,
+    /// Number of refreshes that the page has confirmed.
+    confirmed: u64,
     marks: HashSet<Mark>,
     serves: ServesUntil,
 }
@@ -139,13 +146,29 @@ impl Listing {
         self.pages().shows(mark, epoch.now())
     }
 
+    /// Returns whether a page that still serves contains the mark, and counts the confirmation.
+    pub(super) fn confirm(&self, mark: Mark, epoch: &Epoch) -> bool {
+        let mut pages = self.pages();
+        let shows = pages.shows(mark, epoch.now());
+        if shows {
+            let page = pages.pages.iter_mut();
+            let mut page = page.filter(|page| page.marks.contains(&mark));
+            if let Some(page) = page.next() {
+                page.confirmed += 1;
+            }
+        }
+        shows
+    }
+
     /// Returns whether the listing shows the mark. Requests a page at most, if the mark may be
     /// in it and enough refreshes have asked.
     ///
+    /// Takes no longer than a page serves, and no longer than a part of what is left of the
+    /// operation's time: a listing that hangs must leave time for the refresh itself.
+    ///
     /// # Cancellation
     ///
-    /// If the operation is cancelled or its deadline passes while another refresh requests a
-    /// page, returns false.
+    /// Returns false if the operation is cancelled.
     pub(super) async fn confirms<E, F>(
         &self,
         question: Question<'_>,
@@ -164,10 +187,12 @@ impl Listing {
             pages.answered
         };
         let context = OperationContext::current();
+        let (until, context) = bounded(context);
         let _flight = tokio::select! {
             biased;
             flight = self.flight.lock() => flight,
             () = context.stopped() => return false,
+            () = tokio::time::sleep_until(until) => return false,
         };
         if let Some(wanted) = self.wanted(question, answered) {
             let serves = ServesUntil::sent_now();
@@ -175,13 +200,16 @@ impl Listing {
                 folder: question.folder.to_owned(),
                 after: wanted.after.clone(),
                 max_pages: wanted.max_pages,
+                per_object: question.per_object,
             });
-            let listed = listed.await;
-            if let Err(error) = &listed {
+            // A page changes nothing, so its request may be abandoned.
+            let listed = tokio::time::timeout_at(until, context.scope(listed)).await;
+            if let Ok(Err(error)) = &listed {
                 let folder = question.folder;
                 tracing::debug!(folder, %error, "a listing failed; secrets are refreshed singly");
             }
-            self.enter(wanted, (serves, listed.ok()), question.budget);
+            let listed = listed.ok().and_then(Result::ok);
+            self.enter(wanted, (serves, listed), question.budget);
         }
         self.shows(mark, epoch)
     }
@@ -194,11 +222,12 @@ impl Listing {
         if pages.is_unavailable || pages.shows(mark, pages.epoch) {
             return None;
         }
+        // Another refresh has just requested a page. One refresh waits for one page at most.
+        if pages.answered != answered {
+            return None;
+        }
         let place = match pages.missing(mark)? {
             Missing::Again(place) => place,
-            // Another refresh has just requested a page. This secret may be a changed one,
-            // whose refresh must not wait for page after page.
-            Missing::Further if pages.answered != answered => return None,
             Missing::Further => pages.pages.len(),
         };
         let max_pages = question.budget.take(pages.needs, question.gathering)?;
@@ -225,22 +254,29 @@ impl Listing {
         pages.answered += 1;
         let page = match listed {
             Some(ListedMarks::Page(page)) => page,
-            Some(ListedMarks::TooLarge) => {
-                pages.needs = wanted.max_pages.saturating_mul(2);
-                return;
-            }
             Some(ListedMarks::Unavailable) => {
                 pages.is_unavailable = true;
                 return;
             }
-            None => return,
+            // The next try waits until there is budget for twice as much.
+            Some(ListedMarks::TooLarge) | None => {
+                pages.needs = wanted.max_pages.saturating_mul(2);
+                return;
+            }
         };
         let worth = page.marks.len().div_ceil(MARKS_PER_PAGE);
-        budget.take_further(worth.saturating_sub(1));
+        budget.take_further(worth.max(page.requests).saturating_sub(1));
+        // It took longer than it would have served.
+        if serves.has_passed() {
+            pages.needs = wanted.max_pages.saturating_mul(2);
+            return;
+        }
+        pages.needs = u64::try_from(worth).unwrap_or(u64::MAX);
         // A write that came meanwhile has ended the epoch of all pages, and so of this one.
         let is_further = wanted.place == pages.pages.len();
         let entered = Page {
             after: wanted.after,
+            confirmed: 0,
             marks: page.marks.into_iter().collect(),
             serves,
         };
@@ -277,7 +313,10 @@ impl Pages {
     fn missing(&self, mark: Mark) -> Option<Missing> {
         let contained = |page: &Page| page.marks.contains(&mark);
         if let Some(place) = self.pages.iter().position(contained) {
-            return Some(Missing::Again(place));
+            // A page that confirmed fewer refreshes than it costs is not worth another one. In a
+            // large organization, pages expire before the refreshes that they would confirm.
+            let is_worth_it = self.pages[place].confirmed >= REFRESHES_PER_PAGE;
+            return is_worth_it.then_some(Missing::Again(place));
         }
         match self.next {
             Next::First | Next::After(_) => Some(Missing::Further),
@@ -286,11 +325,24 @@ impl Pages {
     }
 }
 
+/// Returns when a refresh gives a listing up, and the context of its request.
+fn bounded(context: OperationContext) -> (Instant, OperationContext) {
+    let now = std::time::Instant::now();
+    let left = context.deadline.map(|at| at.saturating_duration_since(now));
+    let most = left.map_or(SERVES, |left| SERVES.min(left / PART_OF_DEADLINE));
+    let context = OperationContext {
+        deadline: Some(now + most),
+        ..context
+    };
+    (Instant::now() + most, context)
+}
+
 /// A request for a page, as [`MarkQuery`] with owned parts.
 pub(super) struct MarkRequest {
     folder: String,
     after: Option<String>,
     max_pages: u64,
+    per_object: usize,
 }
 
 impl MarkRequest {
@@ -300,6 +352,7 @@ impl MarkRequest {
             after: self.after.as_deref(),
             limit: MARKS_PER_PAGE,
             max_pages: self.max_pages,
+            per_object: self.per_object,
         }
     }
 }

@@ -123,8 +123,8 @@ impl Secrets<'_> {
     async fn is_unchanged(self, request: &RefreshSecret, floor: u64) -> bool {
         let Some(SeenSecret {
             generation,
+            version: Some((number, _)),
             marks: Some(marks),
-            ..
         }) = &request.seen
         else {
             return false;
@@ -135,7 +135,7 @@ impl Secrets<'_> {
         }
         let organization = self.organization;
         organization
-            .is_listed_unchanged(&request.name, *marks)
+            .is_listed_unchanged(&request.name, (*marks, *number))
             .await
     }
 

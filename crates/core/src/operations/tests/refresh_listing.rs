@@ -4,8 +4,11 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use super::world::{World, create_of, given, own, rotate};
 use crate::catalog::{CatalogErrorKind, CatalogVerb, record_key_of_name};
+use crate::deadline::OperationContext;
 use crate::marks::Mark;
 use crate::operations::{
     Interrupt, OperationError, Organization, RefreshSecret, Refreshed, Replaces, SecretMarks,
@@ -388,8 +391,8 @@ async fn a_platform_without_a_listing_is_asked_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_listing_that_fails_is_tried_again_after_ten_more() {
-    let place = Place::with(20).await;
+async fn a_listing_that_fails_is_tried_again_after_twenty_more() {
+    let place = Place::with(30).await;
     place.world.catalog.inject(Fault {
         verb: CatalogVerb::ListMarks,
         nth: 1,
@@ -405,9 +408,67 @@ async fn a_listing_that_fails_is_tried_again_after_ten_more() {
     let (results, calls) = place.refresh(0..10).await;
     assert!(are_present(&results), "{results:?}");
     assert_eq!((calls.records, calls.versions), (1, 1));
-    let (_, calls) = place.refresh(10..19).await;
-    assert_eq!(calls, singly(9));
-    assert_eq!(place.confirm(19..20).await, LISTED);
+    let (_, calls) = place.refresh(10..29).await;
+    assert_eq!(calls, singly(19));
+    assert_eq!(place.confirm(29..30).await, LISTED);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_listing_that_hangs_leaves_time_for_the_refreshes() {
+    let place = Place::with(10).await;
+    let hangs = std::future::pending();
+    place.world.catalog.before(CatalogVerb::ListMarks, 1, hangs);
+    let start = Instant::now();
+    let (results, calls) = place.refresh(0..10).await;
+    assert!(are_present(&results), "{results:?}");
+    assert_eq!((calls.records, calls.reads), (1, 10));
+    assert!(start.elapsed() < SERVES + Duration::from_millis(100));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_listing_that_hangs_takes_a_quarter_of_the_time_that_is_left() {
+    let place = Place::listed().await;
+    tokio::time::advance(SERVES).await;
+    drop(place.refresh(0..9).await);
+    let hangs = std::future::pending();
+    place.world.catalog.before(CatalogVerb::ListMarks, 1, hangs);
+    let context = OperationContext {
+        deadline: Some(std::time::Instant::now() + Duration::from_secs(4)),
+        ..OperationContext::default()
+    };
+    let request = request(&place.views[9]);
+    let start = Instant::now();
+    let refreshed = context.scope(place.process.secrets().refresh(&request));
+    assert!(matches!(refreshed.await, Ok(Refreshed::Present(_))));
+    assert!(start.elapsed() <= Duration::from_millis(1_010));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_page_that_serves_nobody_is_not_requested_by_one_after_another() {
+    let place = Place::with(100).await;
+    let slow = async || tokio::time::sleep(SERVES + Duration::from_millis(1)).await;
+    for nth in 1..=8 {
+        place.world.store.before(StoreVerb::ListMarks, nth, slow());
+    }
+    let mut versions = 0;
+    for first in (0..100).step_by(10) {
+        let (results, calls) = place.refresh(first..first + 10).await;
+        assert!(are_present(&results), "{results:?}");
+        versions += calls.versions;
+    }
+    // After 10, 30 and 60 refreshes.
+    assert_eq!(versions, 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_page_that_confirmed_fewer_than_ten_is_not_requested_again() {
+    let place = Place::with(20).await;
+    drop(place.refresh(0..9).await);
+    assert_eq!(place.confirm(9..10).await, LISTED);
+    tokio::time::advance(SERVES).await;
+    let (results, calls) = place.refresh(10..20).await;
+    assert!(are_present(&results), "{results:?}");
+    assert_eq!(calls, singly(10));
 }
 
 #[tokio::test(start_paused = true)]

@@ -103,6 +103,7 @@ async fn listed(store: &dyn SecretStore, folder: &str) -> Result<Option<Vec<Mark
             after: after.as_deref(),
             limit: 2,
             max_pages: 1_000,
+            per_object: 3,
         };
         match store.list_marks(query).await? {
             ListedMarks::Page(page) => {

@@ -38,6 +38,7 @@ impl OpenBaoCatalog {
         Ok(ListedMarks::Page(MarkPage {
             marks: marks.collect(),
             next: detailed.keys.last().filter(|_| is_full).cloned(),
+            requests: 1,
         }))
     }
 }

@@ -1,6 +1,6 @@
 //! The listing that confirms at a refresh that versions exist.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, PoisonError};
 
 use super::OpenBaoStore;
@@ -9,24 +9,33 @@ use crate::openbao::client::{KvDetailed, KvListed, KvV2, OpenBaoError, StoreRequ
 use planton_core::marks::{ListedMarks, Mark, MarkPage, MarkQuery};
 use planton_core::store::{NativeVersionId, RemoteName, StoreError};
 
-/// The greatest number of objects of a folder that is listed. The server lists a folder as a
+/// The greatest number of versions of a folder that is listed. The server lists a folder as a
 /// whole, with some 550 bytes and 0.2 ms for each version.
-const MAX_OBJECTS: usize = 10_000;
+const MAX_VERSIONS: usize = 10_000;
 
-/// The number of versions in each folder, as it was last listed.
+/// The size of each folder, as it was last listed.
 #[derive(Debug, Default)]
-pub(super) struct FolderSizes(Mutex<HashMap<String, usize>>);
+pub(super) struct FolderSizes(Mutex<HashMap<String, FolderSize>>);
+
+#[derive(Clone, Copy, Debug)]
+struct FolderSize {
+    objects: usize,
+    versions: usize,
+}
 
 impl FolderSizes {
-    /// Returns whether the folder had at most half as many versions as are allowed now, so that
-    /// it need not be counted again.
-    fn is_small(&self, query: MarkQuery<'_>) -> bool {
+    fn of(&self, folder: &str) -> Option<FolderSize> {
         let sizes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let size = sizes.get(query.folder);
-        size.is_some_and(|size| size.saturating_mul(2) <= query.max_marks())
+        sizes.get(folder).copied()
     }
 
-    fn note(&self, folder: &str, size: usize) {
+    fn note(&self, folder: &str, detailed: &KvDetailed) {
+        let object = |path: &String| path.split('/').next().map(str::to_owned);
+        let objects: HashSet<String> = detailed.keys.iter().filter_map(object).collect();
+        let size = FolderSize {
+            objects: objects.len(),
+            versions: detailed.keys.len(),
+        };
         let mut sizes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         sizes.insert(folder.to_owned(), size);
     }
@@ -51,12 +60,22 @@ impl OpenBaoStore {
     }
 
     async fn scan(&self, kv: &KvV2, query: MarkQuery<'_>) -> Result<ListedMarks, OpenBaoError> {
-        let allowed = query.max_marks().min(MAX_OBJECTS);
-        if !self.sizes.is_small(query) {
-            match kv.list_detailed(query.folder, None, allowed + 1).await? {
+        let allowed = query.max_marks().min(MAX_VERSIONS);
+        let known = self.sizes.of(query.folder);
+        // A folder that had at most half as many versions is not counted again.
+        let is_small = known.is_some_and(|size| size.versions.saturating_mul(2) <= allowed);
+        if !is_small {
+            let per_object = known.map_or(query.per_object, |size| {
+                size.versions.div_ceil(size.objects.max(1))
+            });
+            let objects = allowed / per_object.max(1);
+            match kv.list_detailed(query.folder, None, objects + 1).await? {
                 KvListed::Unavailable => return Ok(ListedMarks::Unavailable),
-                KvListed::Detailed(folder) if folder.keys.len() > allowed => {
-                    return Ok(ListedMarks::TooLarge);
+                KvListed::Detailed(folder) if folder.keys.len() > objects => {
+                    return Ok(match allowed {
+                        MAX_VERSIONS => ListedMarks::Unavailable,
+                        _ => ListedMarks::TooLarge,
+                    });
                 }
                 KvListed::Detailed(_) => {}
             }
@@ -65,9 +84,12 @@ impl OpenBaoStore {
             KvListed::Unavailable => return Ok(ListedMarks::Unavailable),
             KvListed::Detailed(detailed) => detailed,
         };
-        self.sizes.note(query.folder, detailed.keys.len());
-        let marks = marks(query.folder, &detailed);
-        Ok(ListedMarks::Page(MarkPage { marks, next: None }))
+        self.sizes.note(query.folder, &detailed);
+        Ok(ListedMarks::Page(MarkPage {
+            marks: marks(query.folder, &detailed),
+            next: None,
+            requests: if is_small { 1 } else { 2 },
+        }))
     }
 }
 
