@@ -47,7 +47,7 @@ mod world;
 
 use super::{
     CreateSecret, Interrupt, OperationError, Organization, RefreshSecret, Refreshed, SecretView,
-    SeenSecret, Selector, UpdateSecret, ValueSource,
+    SeenSecret, Selector, UpdateSecret, ValueSource, ViewMarks,
 };
 use world::{
     Counts, KekVerb, World, any, at, cancellable, create_of, edit, generate_of, given, name, own,
@@ -77,6 +77,22 @@ fn seen(view: &SecretView) -> RefreshSecret {
             version: version.map(|version| (version.number, version.payload)),
             marks: None,
         }),
+    }
+}
+
+/// Returns the view without its marks, which only a write and a refresh add.
+fn unmarked(view: &SecretView) -> SecretView {
+    SecretView {
+        marks: ViewMarks::default(),
+        ..view.clone()
+    }
+}
+
+/// Returns the view of a secret that is present, without its marks.
+fn present(refreshed: &Refreshed) -> Option<SecretView> {
+    match refreshed {
+        Refreshed::Present(view) => Some(unmarked(view)),
+        _ => None,
     }
 }
 
