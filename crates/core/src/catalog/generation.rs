@@ -12,7 +12,8 @@ use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 
 use super::{
-    BackendDocument, DefaultBackendRecord, EntryRecord, OrganizationRecord, SecretDocument,
+    BackendDocument, CatalogError, CatalogErrorKind, DefaultBackendRecord, EntryRecord,
+    ORGANIZATION_RECORD, OrganizationRecord, SecretDocument,
 };
 
 /// A record as the catalog stores it, perhaps with generations of its own.
@@ -31,6 +32,8 @@ const MAX_FLOOR: u64 = (1 << 53) - (1 << 32);
 /// How many generations a second has.
 const PER_SECOND_BITS: u32 = 20;
 
+const SECONDS_PER_DAY: i64 = 24 * 60 * 60;
+
 impl GenerationFloor {
     /// Returns the floor; 0 unless a rollback was accepted.
     pub(crate) fn value(&self) -> u64 {
@@ -40,6 +43,28 @@ impl GenerationFloor {
     /// Learns the floor of an organization's record. A floor is never lowered.
     pub(crate) fn learn(&self, record: &OrganizationRecord) {
         self.0.fetch_max(record.floor, Ordering::AcqRel);
+    }
+
+    /// Checks that a record that nobody has verified yet has a floor that a rollback may have
+    /// set by now, with a day for clocks that differ.
+    ///
+    /// States remember the floor of a record without verifying it. A forged one beyond every
+    /// time would leave no greater one to accept.
+    ///
+    /// # Errors
+    ///
+    /// `Corrupt`.
+    pub(crate) fn expect_plausible(record: &OrganizationRecord) -> Result<(), CatalogError> {
+        let tomorrow = Timestamp::now().as_second() + SECONDS_PER_DAY;
+        let greatest = u64::try_from(tomorrow).unwrap_or_default() << PER_SECOND_BITS;
+        if record.floor <= greatest.min(MAX_FLOOR) {
+            return Ok(());
+        }
+        let error = CatalogError::new(CatalogErrorKind::Corrupt, "read", ORGANIZATION_RECORD);
+        Err(error.with_remedy(
+            "Its floor is in the future. Check this machine's clock. If it is right, somebody has \
+             altered the record: restore it from a backup.",
+        ))
     }
 
     /// Returns the floor of a rollback that is accepted at `now`, above every generation that any
@@ -144,6 +169,19 @@ mod tests {
         let later: Timestamp = "2300-01-01T00:00:00Z".parse().expect("a time");
         assert_eq!(GenerationFloor::at(later, &record(2, 0)), None);
         assert_eq!(GenerationFloor::at(at(-1), &record(2, 0)), None);
+    }
+
+    #[test]
+    fn a_floor_of_no_acceptance_until_tomorrow_is_refused() {
+        let now = u64::try_from(Timestamp::now().as_second()).expect("after 1970");
+        for floor in [0, now << PER_SECOND_BITS, (now + 80_000) << PER_SECOND_BITS] {
+            GenerationFloor::expect_plausible(&record(2, floor)).expect("plausible");
+        }
+        for floor in [(now + 90_000) << PER_SECOND_BITS, MAX_FLOOR, u64::MAX] {
+            let refused = GenerationFloor::expect_plausible(&record(2, floor));
+            let kind = refused.expect_err("in the future").kind();
+            assert_eq!(kind, CatalogErrorKind::Corrupt, "{floor}");
+        }
     }
 
     #[test]

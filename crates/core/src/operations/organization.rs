@@ -15,8 +15,8 @@ use super::refresh_listing::RefreshListings;
 use super::run::Run;
 use crate::boot_time::BootTime;
 use crate::catalog::{
-    Catalog, CatalogStore, Loaded, ORGANIZATION_RECORD, OrganizationRecord, RecordKey,
-    RestorationState,
+    Catalog, CatalogStore, GenerationFloor, Loaded, ORGANIZATION_RECORD, OrganizationRecord,
+    RecordKey, RestorationState,
 };
 use crate::kek::{ConnectKek, KekError, KekErrorKind, KekPins, KeyEncryptionKey, ProvisionKek};
 use crate::names::Slug;
@@ -226,7 +226,8 @@ impl Organization {
     ///
     /// # Errors
     ///
-    /// `Catalog(Moved)` if a migration has the platform, or has emptied it.
+    /// `Catalog(Moved)` if a migration has the platform, or has emptied it; `Catalog(Corrupt)`
+    /// for a floor in the future.
     pub(super) async fn load(&self) -> Result<Option<Loaded<OrganizationRecord>>, OperationError> {
         let is_unfinished = |loaded: Option<&Loaded<OrganizationRecord>>| {
             loaded.is_some_and(|loaded| !loaded.record.state.is_ready())
@@ -239,6 +240,7 @@ impl Organization {
                 let checked = Box::pin(self.keys().checked_move(loaded, moved));
                 return Err(checked.await);
             }
+            GenerationFloor::expect_plausible(&loaded.record)?;
             self.catalog.note_look(asked, &loaded.record);
             self.catalog.floor.learn(&loaded.record);
         }

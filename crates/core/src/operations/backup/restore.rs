@@ -126,10 +126,8 @@ impl Keys<'_> {
         let mut restorer = Restorer {
             keys: self,
             mac_key: self.mac_key().await?,
-            what: Restore {
-                applies: false,
-                ..what
-            },
+            what,
+            marked: None,
             report,
             interrupt,
         };
@@ -145,19 +143,19 @@ impl Keys<'_> {
             return Ok(restored);
         }
         let marked = restorer.begin(&present, &own, &restored.header).await?;
-        restorer.what.applies = true;
-        let mut again = Restored {
+        restorer.marked = Some(marked.1);
+        // What others have written since the comparison is part of the result.
+        let mut written = Restored {
             missing: 0,
             equal: 0,
             different: Vec::new(),
-            ..restored.clone()
-        };
-        restorer.look_at_all(source, &mut again).await?;
-        restorer.end(marked).await?;
-        Ok(Restored {
             is_pending: true,
             ..restored
-        })
+        };
+        restorer.look_at_organization(&present, &own, &mut written);
+        restorer.look_at_all(source, &mut written).await?;
+        restorer.end(marked).await?;
+        Ok(written)
     }
 
     /// Checks that a backup is of this organization. Returns its header and the organization's
@@ -227,7 +225,13 @@ impl Keys<'_> {
         };
         if let Some(found) = present {
             match self.open_by(&found).await {
-                Ok(()) => return Ok(Present::Verified(Box::new(found))),
+                Ok(()) => {
+                    if let Err(moved) = found.record.state.expect_in_place() {
+                        return Err(Box::pin(self.checked_move(&found, moved)).await);
+                    }
+                    self.expect_openable(own).await?;
+                    return Ok(Present::Verified(Box::new(found)));
+                }
                 Err(OperationError::Catalog(error)) if what.overwrites && is_unreadable(&error) => {
                 }
                 Err(error) => return Err(error),
@@ -242,6 +246,18 @@ impl Keys<'_> {
         }
         self.open_by(own).await?;
         Ok(revision.map_or(Present::Absent, Present::Unreadable))
+    }
+
+    /// Checks that the present keys open the MAC key of the backup. Otherwise they would not
+    /// open the versions of its records either: the organization has moved, or has another key.
+    async fn expect_openable(self, own: &Loaded<OrganizationRecord>) -> Result<(), OperationError> {
+        let organization = self.organization;
+        let wraps = own.record.state.mac_key();
+        let wraps = wraps.ok_or_else(|| organization.missing())?;
+        organization.expect_recorded_keys(&own.record)?;
+        let mac_key = self.unwrap_mac_key(own.record.uuid, wraps).await?;
+        own.verify(&mac_key)?;
+        Ok(())
     }
 
     /// Opens the organization by this record, and unwraps its MAC key.
@@ -290,12 +306,16 @@ struct Restorer<'a> {
     keys: Keys<'a>,
     mac_key: &'a MacKey,
     what: Restore,
+    /// Revision of the organization's record that says that this restoration writes; `None`
+    /// while it only compares.
+    marked: Option<Revision>,
     report: &'a (dyn Fn(RestoreProgress) + Sync),
     interrupt: &'a Interrupt,
 }
 
 impl Restorer<'_> {
-    /// Compares the organization's record, whose restoration begins and ends all others.
+    /// Compares the organization's record, whose restoration begins and ends all others. One
+    /// that verifies stays as it is: its wraps are those of the present keys.
     fn look_at_organization(
         &self,
         present: &Present,
@@ -304,14 +324,12 @@ impl Restorer<'_> {
     ) {
         match present {
             Present::Absent => restored.missing += 1,
-            Present::Verified(found) if plain(&found.record) == plain(&own.record) => {
-                restored.equal += 1;
-            }
-            present => restored.different.push(DifferentRecord {
+            Present::Verified(_) => restored.equal += 1,
+            present @ Present::Unreadable(_) => restored.different.push(DifferentRecord {
                 key: organization_key(),
                 in_backup: Some(own.record.generation),
                 in_catalog: present.record().map(|record| record.generation),
-                is_altered: present.record().is_none(),
+                is_altered: true,
             }),
         }
     }
@@ -326,6 +344,7 @@ impl Restorer<'_> {
         let mut looked_at = 0;
         loop {
             self.interrupt.before("restore")?;
+            self.expect_marked().await?;
             let mut some = Vec::with_capacity(CHUNK);
             while some.len() < CHUNK
                 && let Some(record) = reader.next_record()?
@@ -351,6 +370,20 @@ impl Restorer<'_> {
                 looked_at,
                 total: restored.records,
             });
+        }
+    }
+
+    /// Checks that no other restoration has begun since, and none was accepted: this one would
+    /// replace what was written afterwards.
+    async fn expect_marked(&self) -> Result<(), OperationError> {
+        let Some(marked) = self.marked else {
+            return Ok(());
+        };
+        let catalog = &self.keys.organization.catalog;
+        let found = catalog.read_stored(&organization_key()).await?;
+        match found {
+            Some((_, revision)) if revision == marked => Ok(()),
+            _ => Err(crate::operations::keys::overtaken()),
         }
     }
 
@@ -387,7 +420,7 @@ impl Restorer<'_> {
                     (different, revision)
                 }
             };
-            if !self.what.applies {
+            if self.marked.is_none() {
                 return Ok(compared);
             }
             crate::operations::crash_hooks::crash_point("restore record");
@@ -413,8 +446,7 @@ impl Restorer<'_> {
         header: &BackupHeader,
     ) -> Result<(OrganizationRecord, Revision), OperationError> {
         let (record, revision) = match present {
-            Present::Verified(found) if !self.what.overwrites => (&found.record, found.revision),
-            Present::Verified(found) => (&own.record, found.revision),
+            Present::Verified(found) => (&found.record, found.revision),
             Present::Unreadable(revision) => (&own.record, *revision),
             Present::Absent => {
                 self.keys.organization.catalog.expect_usable().await?;
@@ -479,15 +511,6 @@ impl Present {
     fn is_being_written(&self) -> bool {
         let restoration = self.record().and_then(|it| it.restoration.as_ref());
         restoration.is_some_and(|it| it.state == RestorationState::Writing)
-    }
-}
-
-/// Returns the record without what restorations write to it.
-fn plain(record: &OrganizationRecord) -> OrganizationRecord {
-    OrganizationRecord {
-        restoration: None,
-        floor: 0,
-        ..record.clone()
     }
 }
 

@@ -43,7 +43,7 @@ impl Keys<'_> {
     ///
     /// # Errors
     ///
-    /// `PinsMissing`, `AnotherFingerprint`, `KeyNotAllowed`; `KeyProbeFailed`,
+    /// `PinsMissing`, `AnotherFingerprint`, `KeyNotAllowed`; `RestoreNotAccepted`; `KeyProbeFailed`,
     /// `KeyDeclaredTwice`, `TooManyKeys`, `WrapsTooLong`; failures of catalog and KEK.
     pub async fn add_escrow(
         self,
@@ -58,6 +58,8 @@ impl Keys<'_> {
         };
         let mut held = self.hold_record().await?;
         for _ in 0..TRIES {
+            // A new generation would hide from states that the restored record is older.
+            self.organization.expect_accepted(&held.record)?;
             let mut present = held.record.escrow.iter();
             if let Some(same) = present.find(|key| key.settings == declared.settings) {
                 return Ok(changed(same.into(), &held.record, false));
@@ -94,7 +96,7 @@ impl Keys<'_> {
     ///
     /// # Errors
     ///
-    /// `PinsMissing`, `AnotherFingerprint`; `EscrowKeyNotFound`; failures of catalog and KEK.
+    /// `PinsMissing`, `AnotherFingerprint`; `RestoreNotAccepted`; `EscrowKeyNotFound`; failures of catalog and KEK.
     pub async fn remove_escrow(
         self,
         kek: &KekId,
@@ -104,6 +106,7 @@ impl Keys<'_> {
         interrupt.before("remove escrow key")?;
         let mut held = self.hold_record().await?;
         for _ in 0..TRIES {
+            self.organization.expect_accepted(&held.record)?;
             let mut record = held.record.clone();
             let mut present = record.escrow.iter();
             let at = present.position(|key| key.kek == *kek);

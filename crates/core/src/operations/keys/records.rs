@@ -103,7 +103,8 @@ impl Keys<'_> {
             let escrow = &mut record.escrow;
             rewrap_keys(escrow, owner, &keyring, &versions, &mut counts).await?;
             if is_due || counts.credentials > 0 {
-                record.generation += 1;
+                // Until a restored record is accepted, states have to see that it is older.
+                record.generation += u64::from(record.restoration.is_none());
                 interrupt.before("commit rewrapped organization")?;
                 if let Some(now) = self.try_commit_record(&held, &record).await? {
                     held = now;

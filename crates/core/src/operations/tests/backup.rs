@@ -3,6 +3,7 @@
 
 mod accepted;
 mod concurrent;
+mod elsewhere;
 
 use std::io::Cursor;
 

@@ -1,0 +1,58 @@
+//! Restorations of an organization that has moved, or whose keys have changed since the backup.
+
+use super::*;
+use crate::operations::tests::escrow::{pinned, safe};
+use crate::operations::tests::migration::{Pair, elsewhere, filled};
+
+#[tokio::test]
+async fn an_organization_that_has_moved_is_not_revived_from_a_backup() {
+    let pair = Pair::new();
+    filled(&pair).await;
+    let backup = backed_up(&pair.source).await;
+    let pin = Some(fingerprint(&pair.source).await);
+    pair.migrated().await;
+    let before = pair.source.catalog.list("").await.unwrap();
+    for what in [APPLY, OVERWRITE] {
+        let refused = restore(&pair.source, pin, &backup, what).await.unwrap_err();
+        assert!(elsewhere(&refused).is_some(), "{refused:?}");
+    }
+    assert_eq!(pair.source.catalog.list("").await.unwrap(), before);
+}
+
+#[tokio::test]
+async fn a_backup_under_keys_of_another_platform_is_not_restored_over_the_present_ones() {
+    let pair = Pair::new();
+    filled(&pair).await;
+    let backup = backed_up(&pair.source).await;
+    let pin = Some(fingerprint(&pair.source).await);
+    pair.migrated().await;
+    let writes = pair.target.counts().write;
+    for what in [APPLY, OVERWRITE] {
+        let refused = restore(&pair.target, pin, &backup, what).await;
+        let is_refused = matches!(refused, Err(OperationError::Kek(_)));
+        assert!(is_refused, "{refused:?}");
+    }
+    assert_eq!(pair.target.counts().write, writes);
+    assert_eq!(pair.target.value("prod/api").await.unwrap(), "hunter2");
+}
+
+#[tokio::test]
+async fn no_escrow_key_changes_between_a_restoration_and_its_acceptance() {
+    let world = World::new();
+    created(&world, "db", "v").await;
+    created(&world, "lost", "v").await;
+    let backup = backed_up(&world).await;
+    let pin = Some(fingerprint(&world).await);
+    world
+        .catalog
+        .delete_by_hand(&record_key_of_name(&name("lost")));
+    restore(&world, pin, &backup, APPLY).await.unwrap();
+    let process = pinned(&world, &["safe"]).await;
+    let interrupt = Interrupt::default();
+    let refused = process.keys().add_escrow(safe(), &interrupt).await;
+    let is_refused = matches!(refused, Err(OperationError::RestoreNotAccepted { .. }));
+    assert!(is_refused, "{refused:?}");
+    accepted(&world).await;
+    let added = process.keys().add_escrow(safe(), &interrupt).await;
+    added.unwrap();
+}
