@@ -21,14 +21,7 @@ on_each_service!(
     of_two_first_users_both_find_one_organization_under_faults,
 );
 
-/// The emulators take most of the time, so they have 100 rounds, and the fake, which runs in this
-/// process, has 200.
-fn rounds_of(service: BucketService) -> usize {
-    match service {
-        BucketService::Gcs => 200,
-        BucketService::S3 | BucketService::Azure => 100,
-    }
-}
+const ROUNDS: usize = 200;
 
 /// Faults make a round longer. In 50 rounds, the rarest fault may not strike.
 const ROUNDS_UNDER_FAULTS: usize = 100;
@@ -151,7 +144,7 @@ async fn rounds(rivals: &Rivals, count: usize) {
 async fn of_two_writers_one_wins(service: BucketService) {
     let place = Place::new(service);
     let rivals = Rivals::new(&place, &place, &place).await;
-    rounds(&rivals, rounds_of(service)).await;
+    rounds(&rivals, ROUNDS).await;
     // Those of the three warm secrets.
     assert_eq!(
         place.keys("/objects/").len(),
