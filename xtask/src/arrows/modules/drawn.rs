@@ -46,16 +46,33 @@ pub(super) const CORE: Modules = Modules {
     arrows: &[
         (
             "operations",
-            &["boot_time", "catalog", "deadline", "kek", "names", "store"],
+            &[
+                "boot_time",
+                "catalog",
+                "deadline",
+                "kek",
+                "marks",
+                "names",
+                "store",
+            ],
         ),
         // Uses types of stores and keys only: docs/adr/0005-record-layout.md.
         (
             "catalog",
-            &["boot_time", "deadline", "error", "kek", "names", "store"],
+            &[
+                "boot_time",
+                "deadline",
+                "error",
+                "kek",
+                "marks",
+                "names",
+                "store",
+            ],
         ),
         // Uses the store's type of a credential only.
         ("kek", &["error", "names", "store"]),
-        ("store", &["deadline", "error"]),
+        ("store", &["deadline", "error", "marks"]),
+        ("marks", &[]),
         ("boot_time", &[]),
         ("deadline", &["boot_time"]),
         ("error", &[]),

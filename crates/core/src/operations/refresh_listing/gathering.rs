@@ -7,13 +7,13 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 /// Number of refreshes from which a listing pays: it takes two requests or three, and ten
-/// refreshes take twenty. It is also the number of resources that Terraform refreshes at once.
+/// refreshes take twenty. It is also the number of resources that a host refreshes at once.
 pub(super) const ENOUGH: u64 = 10;
 
 /// How long a refresh waits for a second one. A lone refresh loses this time.
 const FIRST_QUIET: Duration = Duration::from_millis(2);
 
-/// How long several refreshes wait for a further one. Terraform evaluates a resource between
+/// How long several refreshes wait for a further one. The host evaluates a resource between
 /// two calls, which takes some milliseconds on a busy machine.
 const QUIET: Duration = Duration::from_millis(10);
 

@@ -79,7 +79,6 @@ struct Numbers {
 /// more than these.
 const KEPT_VERSIONS: u64 = 10;
 
-
 impl RefreshListings {
     fn versions(&self, folder: &str) -> Arc<Listing> {
         let mut versions = self.versions.lock().unwrap_or_else(PoisonError::into_inner);

@@ -60,7 +60,9 @@ pub async fn list_marks_lacks_what_was_removed_or_replaced(
     let gap = sabotaged.await == super::Sabotaged::Impossible;
     let listed = listed(store, &folder).await?.unwrap_or_default();
     let has = |name, ids: &[NativeVersionId]| -> Result<bool, Failure> {
-        Ok(marks(store, name, ids)?.iter().all(|mark| listed.contains(mark)))
+        Ok(marks(store, name, ids)?
+            .iter()
+            .all(|mark| listed.contains(mark)))
     };
     ensure(has(&kept, &ids)?, || "a version is not listed".to_owned())?;
     ensure(!has(&removed, &of_removed)?, || {
