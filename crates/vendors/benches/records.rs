@@ -60,7 +60,9 @@ async fn create(organization: &Organization, number: usize) -> Result<(), Failur
     let request = CreateSecret {
         name: format!("filler-{number}").parse()?,
         backend: None,
-        source: ValueSource::Given(SecretValue::Text(format!("value of {number}").as_str().into())),
+        source: ValueSource::Given(SecretValue::Text(
+            format!("value of {number}").as_str().into(),
+        )),
         metadata: SecretMetadata::default(),
         arguments: SecretArguments {
             value_wo_version: Some("1".to_owned()),

@@ -11,11 +11,11 @@ use crate::openbao::client::{
     KvEntry, KvV2, OpenBaoClient, OpenBaoError, OpenBaoErrorKind, PolicyPart, PolicyRole,
     PolicyScope, policy_part,
 };
-use planton_core::marks::{ListedMarks, Mark, MarkQuery, SeenMarks};
 use planton_core::catalog::{
     CatalogError, CatalogErrorKind, CatalogStore, ORGANIZATION_RECORD, RecordKey, Revision,
     StoredRecord,
 };
+use planton_core::marks::{ListedMarks, Mark, MarkQuery, SeenMarks};
 
 /// Maximum number of old versions to destroy. It exceeds KV's default of 10 versions:
 /// <https://openbao.org/api-docs/secret/kv/kv-v2/>. To destroy an absent version has no

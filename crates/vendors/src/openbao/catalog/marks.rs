@@ -26,7 +26,10 @@ impl OpenBaoCatalog {
         query: MarkQuery<'_>,
     ) -> Result<ListedMarks, OpenBaoError> {
         let path = format!("{}/{}", self.root, query.folder);
-        let listed = self.kv.list_detailed(&path, query.after, query.limit).await?;
+        let listed = self
+            .kv
+            .list_detailed(&path, query.after, query.limit)
+            .await?;
         let KvListed::Detailed(detailed) = listed else {
             return Ok(ListedMarks::Unavailable);
         };

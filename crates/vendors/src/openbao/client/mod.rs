@@ -28,9 +28,7 @@ pub use consistency::fuzz_index;
 pub use error::{OpenBaoError, OpenBaoErrorKind, OpenBaoErrorParts};
 pub use fence::{Fenced, fence_slot};
 pub use files::{InvalidPath, UnreadableFile, check_path, read_certificate, read_private_key};
-pub use kv::{
-    KvCurrent, KvDetailed, KvEntry, KvListed, KvMetadata, KvV2, KvVersion, KvWritten,
-};
+pub use kv::{KvCurrent, KvDetailed, KvEntry, KvListed, KvMetadata, KvV2, KvVersion, KvWritten};
 pub use login::DEFAULT_KUBERNETES_TOKEN_FILE;
 pub use openbao_client::OpenBaoClient;
 pub(crate) use policy::policy_rule;

@@ -82,7 +82,11 @@ impl KvV2 {
     ) -> Result<KvListed, OpenBaoError> {
         let mut query = format!("list=true&limit={limit}");
         if let Some(after) = after {
-            query.extend(["&after="].into_iter().chain(byte_serialize(after.as_bytes())));
+            query.extend(
+                ["&after="]
+                    .into_iter()
+                    .chain(byte_serialize(after.as_bytes())),
+            );
         }
         self.detailed(path, query).await
     }
@@ -165,7 +169,11 @@ mod tests {
             path("overwritten", 3, ""),
             path("destroyed", 2, r#","destroyed":true"#),
             path("deleted", 2, r#","deletion_time":"2020-01-01T00:00:00Z""#),
-            path("to-be-deleted", 2, r#","deletion_time":"2999-01-01T00:00:00Z""#),
+            path(
+                "to-be-deleted",
+                2,
+                r#","deletion_time":"2999-01-01T00:00:00Z""#,
+            ),
             r#""folder/":{}"#.to_owned(),
         ];
         let body = format!(r#"{{"keys":["kept"],"key_info":{{{}}}}}"#, info.join(","));
