@@ -21,6 +21,10 @@ use crate::operations::key_versions::KeyVersions;
 use crate::operations::keyrings::OrganizationKeyring;
 use crate::operations::keys::{RewrappedRecords, rewrap_credentials};
 use crate::operations::{Interrupt, OperationError};
+use crate::store::{NativeVersionId, RemoteName};
+
+/// Versions of an object that no record names.
+type Leftovers = (RemoteName, Vec<NativeVersionId>);
 
 /// A copy of all records.
 #[derive(Debug)]
@@ -233,7 +237,7 @@ impl<'a> Copying<'a> {
             return Err(error);
         }
         document.write_id = Uuid::new_v4();
-        let secrets: Vec<SecretRecord> = secrets(&document).cloned().collect();
+        let leftovers = self.leftovers(&document).await;
         let written = migration.write(key, document, revision, self.interrupt);
         if !written.await? {
             // Another call has copied it.
@@ -241,9 +245,7 @@ impl<'a> Copying<'a> {
             return Ok(Copied::default());
         }
         puts.delete_superseded().await;
-        if self.begun.is_resumed {
-            self.delete_leftovers(&secrets).await;
-        }
+        self.delete_leftovers(leftovers).await;
         done.is_new = true;
         Ok(done)
     }
@@ -267,32 +269,60 @@ impl<'a> Copying<'a> {
         Ok(())
     }
 
-    /// Deletes versions that an interrupted call has put, and whose record it has not written.
-    async fn delete_leftovers(&self, secrets: &[SecretRecord]) {
+    /// Lists versions that an interrupted call has put, and whose record it has not written.
+    ///
+    /// Called before the document is written. If that write lands, the document did not exist
+    /// on the target before, so no listed version is one of a user of the target.
+    async fn leftovers(&self, document: &SecretDocument) -> Vec<Leftovers> {
         let target = &self.built_in.target;
-        let Some(listing) = target.store.listing() else {
-            return;
+        let mut leftovers = Vec::new();
+        let Some(listing) = target.store.listing().filter(|_| self.begun.is_resumed) else {
+            return leftovers;
         };
-        for secret in secrets.iter().filter(|it| it.backend == target.uuid) {
-            let known = secret.stored_ids();
+        for secret in secrets(document).filter(|it| it.backend == target.uuid) {
             let name = &secret.remote_name;
-            match listing.versions_besides(name, &known).await {
-                Ok(leftovers) if leftovers.is_empty() => {}
-                Ok(leftovers) => {
-                    let ids = leftovers.into_iter().map(|version| version.id);
-                    delete(target, name, ids.collect()).await;
+            match listing.versions_besides(name, &secret.stored_ids()).await {
+                Ok(listed) if listed.is_empty() => {}
+                Ok(listed) => {
+                    let ids = listed.into_iter().map(|version| version.id);
+                    leftovers.push((name.clone(), ids.collect()));
                 }
                 Err(error) => tracing::warn!(%error, "leftovers of a migration may stay"),
             }
         }
+        leftovers
     }
 
-    /// Removes the entries that the target has from an earlier time there, and the source no
-    /// longer has: their objects are gone.
-    pub(super) async fn remove_former_entries(&self) -> Result<(), OperationError> {
+    /// Deletes what was listed before the document was written, unless the target is in use.
+    async fn delete_leftovers(&self, leftovers: Vec<Leftovers>) {
+        if leftovers.is_empty() {
+            return;
+        }
+        if let Err(error) = self.migration.expect_arriving(&self.begun.moved).await {
+            tracing::warn!(%error, "leftovers of a migration stay");
+            return;
+        }
+        for (name, ids) in leftovers {
+            delete(&self.built_in.target, &name, ids).await;
+        }
+    }
+
+    /// Lists the entries that the target has from an earlier time there. Called before the
+    /// first pass, so that none of them is one of a user of the target.
+    pub(super) async fn former_entries(&self) -> Result<Vec<RecordKey>, OperationError> {
+        if !self.begun.is_return {
+            return Ok(Vec::new());
+        }
+        Ok(self.migration.target.catalog.list("entries").await?)
+    }
+
+    /// Removes the `former` entries that the source no longer has: their objects are gone.
+    pub(super) async fn remove_former_entries(
+        &self,
+        former: &[RecordKey],
+    ) -> Result<(), OperationError> {
         let target = &self.migration.target.catalog;
-        let listed = target.list("entries").await?;
-        for key in listed.iter().filter(|key| !self.done.contains(key)) {
+        for key in former.iter().filter(|key| !self.done.contains(key)) {
             target.remove(key).await?;
         }
         Ok(())

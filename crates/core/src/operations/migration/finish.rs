@@ -49,15 +49,21 @@ impl Migration {
                 let begun = self.begin(stage, interrupt).await?;
                 let marked = Instant::now();
                 let mut copying = Copying::new(self, &begun, interrupt).await?;
+                let former = copying.former_entries().await?;
+                self.expect_arriving(&begun.moved).await?;
                 copying.pass(&mut done, report).await?;
                 wait_until(marked + fence_wait()).await?;
                 interrupt.before("last listing")?;
+                self.expect_arriving(&begun.moved).await?;
                 copying.pass(&mut done, report).await?;
-                if begun.is_return {
-                    copying.remove_former_entries().await?;
-                }
                 if done.failed.is_empty() {
+                    self.expect_arriving(&begun.moved).await?;
+                    copying.remove_former_entries(&former).await?;
                     copying.verify(&mut done, report).await?;
+                    if !done.failed.is_empty() {
+                        // A target in use differs from the source, and nothing is wrong.
+                        self.expect_arriving(&begun.moved).await?;
+                    }
                 }
                 if done.failed.is_empty() {
                     self.finish(&begun.moved, interrupt).await?;
@@ -93,6 +99,22 @@ impl Migration {
             copying.pass(&mut done, report).await?;
         }
         Ok(done)
+    }
+
+    /// Checks that the target still awaits this migration. While this call waited, another may
+    /// have finished, and others may use the target.
+    ///
+    /// # Errors
+    ///
+    /// `ChangedConcurrently`; failures of the catalog.
+    pub(super) async fn expect_arriving(&self, moved: &Move) -> Result<(), OperationError> {
+        let mac_key = self.source.keys().mac_key().await?;
+        let target = self.target.catalog.load_fenced(&key()).await?;
+        let target = held(target.ok_or_else(|| self.target.missing())?, mac_key)?;
+        match &target.record.state {
+            OrganizationState::Arriving { migration, .. } if migration.id == moved.id => Ok(()),
+            _ => Err(overtaken()),
+        }
     }
 
     /// Lets others use the target, and leaves the way to it on the source.

@@ -3,6 +3,7 @@
 mod kills;
 mod late_writers;
 mod refusals;
+mod rivals;
 
 use std::sync::Arc;
 
