@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::{ChangedRecord, OperationError, Organization};
 use crate::catalog::{
-    BackendDocument, Compared, DefaultBackendRecord, Loaded, Record, RecordKey, Revision,
+    BackendDocument, Compared, DefaultBackendRecord, Form, Loaded, Record, RecordKey, Revision,
     SecretDocument, SecretRecord,
 };
 use crate::deadline::OperationContext;
@@ -90,6 +90,21 @@ impl Organization {
         };
         loaded.verify(self.keys().mac_key().await?)?;
         Ok(Held::new(name, loaded.record, loaded.revision))
+    }
+
+    /// As [`hold_fenced`](Self::hold_fenced). If a migration has replaced the document, returns
+    /// the one that it replaced, which may still name what this process has put.
+    pub(crate) async fn hold_moved<T: Document>(
+        &self,
+        name: T::Name,
+    ) -> Result<Held<T>, OperationError> {
+        let key = T::key(&name);
+        let Some(loaded) = self.catalog.load_fenced::<Form<T>>(&key).await? else {
+            return Ok(Held::new(name, T::default(), Revision::ABSENT));
+        };
+        loaded.verify(self.keys().mac_key().await?)?;
+        let document = loaded.record.document().clone();
+        Ok(Held::new(name, document, loaded.revision))
     }
 
     /// Verifies the MAC of a record that is only read.

@@ -254,7 +254,7 @@ impl Secrets<'_> {
     /// Commits a changed document that names the version of `put`.
     ///
     /// If another writer committed first, deletes that version again, and returns the present
-    /// document.
+    /// document. If a migration has replaced the document, the one that it replaced decides.
     pub(crate) async fn commit_put(
         self,
         held: &mut HeldSecret,
@@ -266,17 +266,19 @@ impl Secrets<'_> {
         let secret = secret.expect("the caller has entered what was put");
         let remote_name = secret.remote_name.clone();
         crash_point("commit");
-        let now = match self.organization.try_commit(held).await {
-            Ok(Some(now)) => now,
+        let (now, moved) = match self.organization.try_commit(held).await {
+            Ok(Some(now)) => (now, None),
             Ok(None) => {
                 crash_point("answer");
                 return Ok(None);
             }
             Err(moved) if moved.is_moved() => {
-                // The commit did not land, and never will.
-                let taken_back = self.take_back(backend, &held.base, uuid, &remote_name, put);
-                Box::pin(taken_back).await;
-                return Err(moved);
+                let now = self.organization.hold_moved(held.name.clone());
+                let Ok(now) = OperationContext::committing(Box::pin(now)).await else {
+                    // A document that nobody can read may name the put.
+                    return Err(moved);
+                };
+                (now, Some(moved))
             }
             Err(error) => return Err(error),
         };
@@ -298,7 +300,7 @@ impl Secrets<'_> {
         }
         self.take_back(backend, &now.document, uuid, &remote_name, put)
             .await;
-        Ok(Some(now))
+        moved.map_or(Ok(Some(now)), Err)
     }
 
     /// Deletes an object or a version that no record names, and then the entry.

@@ -143,9 +143,10 @@ async fn a_creation_looks_again_when_its_look_is_old_and_leaves_nothing_behind()
     let reads = pair.source.catalog.calls(CatalogVerb::ReadFenced);
     let refused = create(&late, "late", None).await.unwrap_err();
     assert_eq!(elsewhere(&refused).unwrap().place, place("b"));
+    // One looks at the organization, and one for a document that names the put.
     assert_eq!(
         pair.source.catalog.calls(CatalogVerb::ReadFenced),
-        reads + 1
+        reads + 2
     );
     assert_eq!(pair.source.store.objects().len(), objects);
 }
@@ -209,4 +210,47 @@ async fn a_commit_that_landed_before_its_document_moved_is_acknowledged() {
     assert_eq!(pair.target.value("db").await.unwrap(), "late");
     let seen = refreshed(&pair.target, &view).await.unwrap();
     assert!(matches!(seen, Refreshed::Present(_)), "{seen:?}");
+}
+
+/// Commits an edit on top of the commit of another writer, and migrates.
+async fn edit_and_migrate(pair: Pair, view: SecretView) {
+    let found = refreshed(&pair.source, &view).await.unwrap();
+    let Refreshed::Present(now) = found else {
+        panic!("{found:?}");
+    };
+    let mut edit = edit(&now);
+    edit.metadata.description = Some("edited".to_owned());
+    let process = pair.source.process();
+    let interrupt = Interrupt::default();
+    let edited = process.secrets().update(edit, &interrupt);
+    edited.await.unwrap();
+    pair.migrated().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_commit_below_that_of_another_writer_keeps_its_version_when_its_document_moved() {
+    for named in ["db", "cert"] {
+        let pair = Pair::new();
+        let views = filled(&pair).await;
+        let view = views.iter().find(|view| view.name == name(named)).unwrap();
+        let late = pair.source.warm().await;
+        // Its response is lost, and its repetition finds what the migration has put there.
+        pair.source.fail_catalog(
+            CatalogVerb::Write,
+            1,
+            crate::store::Landing::After,
+            crate::catalog::CatalogErrorKind::Conflict,
+        );
+        let (source, target) = (pair.source.clone(), pair.target.clone());
+        let others = edit_and_migrate(Pair { source, target }, view.clone());
+        pair.source
+            .catalog
+            .before(CatalogVerb::ReadFenced, 1, others);
+        let interrupt = Interrupt::default();
+        let rotated = late.secrets().update(rotate(view, "late"), &interrupt);
+        let rotated = rotated.await.unwrap();
+        assert_eq!(pair.target.value(named).await.unwrap(), "late");
+        let seen = refreshed(&pair.target, &rotated).await.unwrap();
+        assert!(matches!(seen, Refreshed::Present(_)), "{seen:?}");
+    }
 }
