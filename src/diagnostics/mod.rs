@@ -129,6 +129,10 @@ fn explained(error: &OperationError) -> (Diagnostic, About<'_>) {
         E::MigrationTargetTaken { organization } => {
             (organization::target_taken(organization), About::Nothing)
         }
+        E::MigrationNotDone { organization } => (
+            organization::migration_not_done(organization),
+            About::Nothing,
+        ),
         E::OrganizationRecordMissing { organization } => {
             (organization::record_missing(organization), About::Nothing)
         }

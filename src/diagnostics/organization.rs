@@ -104,6 +104,17 @@ pub(super) fn target_taken(organization: &Slug) -> Diagnostic {
     )
 }
 
+pub(super) fn migration_not_done(organization: &Slug) -> Diagnostic {
+    Diagnostic::error(
+        "Migration Not Done",
+        format!(
+            "Organization \"{organization}\" has not been moved to this target, so there is \
+             nothing to sweep up. Nothing was changed.\n\nCheck the PLANTON_TARGET_ variables. \
+             Run \"platform migrate --apply\" to begin or to continue the migration."
+        ),
+    )
+}
+
 pub(super) fn changed_concurrently() -> Diagnostic {
     Diagnostic::error(
         "Organization Changed Concurrently",

@@ -20,7 +20,7 @@ use planton_plugin::Diagnostic;
 pub(super) const STATUSES: &str = "Exit status:
   0  done, or nothing keeps the migration from beginning
   1  failed, perhaps halfway: run the command again to finish it; or something keeps the
-     migration from beginning
+     migration from beginning; or versions were copied that no key at hand opens
   2  wrong arguments; nothing was changed";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Args)]
@@ -29,7 +29,8 @@ pub(super) struct Migrate {
     /// PLANTON_ALLOWED_KEY_IDS.
     #[arg(long)]
     apply: bool,
-    /// After a migration, copy what a writer has sent to the former platform too late.
+    /// After a migration, copy what a writer has sent to the former platform too late. Requires
+    /// the same variables.
     #[arg(long, conflicts_with = "apply")]
     sweep: bool,
     #[command(flatten)]
@@ -117,7 +118,7 @@ async fn migrated(
         survey: None,
         done: None,
     };
-    if migrate.apply {
+    if migrate.apply || migrate.sweep {
         migration.expect_pins()?;
     }
     if !migrate.sweep {

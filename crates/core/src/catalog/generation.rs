@@ -137,6 +137,7 @@ mod tests {
             created_at: Timestamp::UNIX_EPOCH,
             floor,
             restoration: None,
+            arrived_by: None,
         }
     }
 

@@ -41,6 +41,9 @@ pub(crate) struct OrganizationRecord {
     /// A restoration that has begun and is not accepted yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub restoration: Option<Restoration>,
+    /// The migration that brought the organization to this platform.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub arrived_by: Option<Uuid>,
 }
 
 /// A restoration of the catalog's records from a backup.

@@ -55,6 +55,12 @@ pub enum OperationError {
         /// The organization.
         organization: Slug,
     },
+    /// The migration is not done, so there is nothing to sweep up after it.
+    #[error("the migration of organization {organization} is not done")]
+    MigrationNotDone {
+        /// The organization.
+        organization: Slug,
+    },
     /// The catalog is not the one in which the caller's object was created.
     #[error("expected catalog {expected}, found {found:?}")]
     DifferentPlatform {

@@ -223,6 +223,7 @@ impl Organization {
             created_at: Timestamp::now(),
             floor: 0,
             restoration: None,
+            arrived_by: None,
         }
     }
 }

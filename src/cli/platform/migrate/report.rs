@@ -111,7 +111,7 @@ impl Report for Moved {
         let has_failed = self
             .done
             .as_ref()
-            .is_some_and(|done| !done.failed.is_empty());
+            .is_some_and(|done| !done.failed.is_empty() || !done.unopened.is_empty());
         u8::from(is_hindered || has_failed)
     }
 }
@@ -171,10 +171,15 @@ impl Moved {
                 "\n\nThe migration is complete, and what it has copied was verified. Replace the \
                  platform's block in every provider block by:\n\n  {}\n\nStates stay valid. The \
                  former platform keeps its records, which lead whoever comes late to the new one, \
-                 and its sealed versions. Keep its key until no run comes late any more, then \
-                 delete both by the means of that platform.",
+                 and its sealed versions. ",
                 self.target
             );
+            text.push_str(if done.unopened.is_empty() {
+                "Keep its key until no run comes late any more, then delete both by the means of \
+                 that platform."
+            } else {
+                UNOPENED
+            });
         } else {
             text.push_str(
                 "\n\nNot everything was moved, and nobody can use the organization until it is. \
@@ -187,6 +192,10 @@ impl Moved {
 
 const LOST: &str = "Versions that their backend does not have, or not as recorded. The next plan \
                     of their state shows the present ones as lost, before and after the migration";
+
+const UNOPENED: &str = "Do not delete them, nor its key: the versions that were copied without \
+                        being opened are still wrapped under that key, and the new platform cannot \
+                        read them. Write these secrets again, from a source of their values.";
 
 /// Lists some of `all` below a heading.
 fn list(text: &mut String, heading: &str, all: &[Named]) {
@@ -274,5 +283,24 @@ mod tests {
         };
         assert_eq!(complete.status(), 0);
         assert!(complete.text().contains("Replace"), "{}", complete.text());
+        assert!(complete.text().contains("then delete both"));
+    }
+
+    #[test]
+    fn a_migration_that_left_versions_unopened_fails_and_says_to_keep_the_former_key() {
+        let done = Migrated {
+            is_complete: true,
+            unopened: vec![unmoved("db")],
+            ..Migrated::default()
+        };
+        let unopened = Moved {
+            is_complete: true,
+            done: Some(done.into()),
+            ..moved()
+        };
+        assert_eq!(unopened.status(), 1);
+        let text = unopened.text();
+        assert!(text.contains("Do not delete them, nor its key"), "{text}");
+        assert!(!text.contains("then delete both"), "{text}");
     }
 }

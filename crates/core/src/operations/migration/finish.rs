@@ -79,14 +79,16 @@ impl Migration {
     ///
     /// # Errors
     ///
-    /// As [`run`](Self::run), which this is if the migration is not done.
+    /// `MigrationNotDone`; otherwise as [`run`](Self::run).
     pub async fn sweep(
         &self,
         report: &(dyn Fn(&Migrated) + Sync),
         interrupt: &Interrupt,
     ) -> Result<Migrated, OperationError> {
         let Stage::Done { source, target } = self.stage().await? else {
-            return self.run(report, interrupt).await;
+            return Err(OperationError::MigrationNotDone {
+                organization: self.source.slug().clone(),
+            });
         };
         let mac_key = self.source.keys().mac_key().await?;
         let mut done = Migrated {
@@ -132,8 +134,11 @@ impl Migration {
             record.state = OrganizationState::Ready {
                 mac_key: wraps(&record),
             };
+            record.arrived_by = Some(moved.id);
             interrupt.before("finish arriving organization")?;
             self.commit(&self.target.catalog, &target, record).await?;
+        } else if !target.has_arrived(moved) {
+            return Err(overtaken());
         }
         self.point(&source, interrupt).await
     }
@@ -173,7 +178,8 @@ impl Migration {
             }
             Compared::Overtaken(Some(now))
                 if std::mem::discriminant(&now.record.state)
-                    == std::mem::discriminant(&record.state) =>
+                    == std::mem::discriminant(&record.state)
+                    && now.record.arrived_by == record.arrived_by =>
             {
                 Ok(now.verify(mac_key)?)
             }

@@ -25,6 +25,13 @@ pub(super) struct Held {
     pub(super) revision: Revision,
 }
 
+impl Held {
+    /// Returns whether a migration has brought the organization here.
+    pub(super) fn has_arrived(&self, migration: &Move) -> bool {
+        self.record.arrived_by == Some(migration.id)
+    }
+}
+
 /// How far a migration is.
 #[derive(Debug)]
 pub(super) enum Stage {
@@ -131,8 +138,13 @@ impl Migration {
                 let id = migration.id;
                 Stage::Begun { source, target, id }
             }
-            (S::Moving { .. }, S::Ready { .. }) => Stage::Complete { source },
-            (S::Moved { .. }, S::Ready { .. }) => Stage::Done { source, target },
+            // Another target may have the organization from an earlier time.
+            (S::Moving { migration, .. }, S::Ready { .. }) if target.has_arrived(migration) => {
+                Stage::Complete { source }
+            }
+            (S::Moved { migration, .. }, S::Ready { .. }) if target.has_arrived(migration) => {
+                Stage::Done { source, target }
+            }
             (S::Moving { .. } | S::Moved { .. }, _) => {
                 source.record.state.expect_in_place()?;
                 return Err(self.taken());
@@ -293,6 +305,7 @@ impl Migration {
             main_key: self.target.recorded_main_key(),
             state: OrganizationState::Ready { mac_key },
             escrow,
+            arrived_by: None,
             ..source.record.clone()
         })
     }

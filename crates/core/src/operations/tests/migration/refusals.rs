@@ -154,3 +154,70 @@ async fn an_altered_record_is_an_obstacle_and_moves_nowhere() {
     assert_eq!(done.failed.len(), 2, "{:?}", done.failed);
     assert!(pair.target.document(&name("db")).await.current.is_none());
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_sweep_begins_no_migration_and_continues_none() {
+    let pair = Pair::new();
+    filled(&pair).await;
+    let interrupt = Interrupt::default();
+    let refused = pair.migration().sweep(&|_| {}, &interrupt).await;
+    assert!(
+        matches!(refused, Err(OperationError::MigrationNotDone { .. })),
+        "{refused:?}"
+    );
+    assert_eq!(organization(&pair.target).await, None);
+    assert_eq!(pair.source.value("db").await.unwrap(), "next");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_platform_that_had_the_organization_before_is_not_the_target_of_its_migration() {
+    let pair = Pair::new();
+    filled(&pair).await;
+    pair.migrated().await;
+    // A backup of the first platform is restored, from the time before.
+    let former = Pair {
+        source: pair.target.clone(),
+        target: pair.source.clone(),
+    };
+    let key = RecordKey::new("organization");
+    let body = ready(&organization(&former.target).await.unwrap());
+    // Both platforms have the same MAC key.
+    let process = former.source.warm().await;
+    let mac_key = process.keys().mac_key().await.unwrap();
+    let mac = hex::encode(mac_key.mac(key.as_str(), body.as_bytes()));
+    let record = crate::catalog::StoredRecord { body, mac };
+    former.target.catalog.overwrite(&key, record);
+    let third = Pair {
+        source: pair.target.clone(),
+        target: World {
+            connector: Arc::clone(&pair.target.connector),
+            kek_connector: Arc::clone(&pair.target.kek_connector),
+            ..World::new()
+        },
+    };
+    super::kills::killed_before(
+        &third,
+        super::kills::Call::Source(crate::catalog::CatalogVerb::List, 1),
+    )
+    .await;
+    for refused in [
+        former.migrate().await.unwrap_err(),
+        former
+            .migration()
+            .sweep(&|_| {}, &Interrupt::default())
+            .await
+            .unwrap_err(),
+    ] {
+        let found = elsewhere(&refused).unwrap_or_else(|| panic!("{refused:?}"));
+        assert_eq!(found.progress, MoveProgress::Moving);
+    }
+}
+
+/// Makes the record of a moved organization one of an organization in use.
+fn ready(body: &str) -> String {
+    let mut record: serde_json::Value = serde_json::from_str(body).unwrap();
+    let state = record["state"].as_object_mut().unwrap();
+    state.remove("migration");
+    state["state"] = "ready".into();
+    record.to_string()
+}
