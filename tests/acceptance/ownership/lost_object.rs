@@ -73,7 +73,7 @@ fn acc_record_removed_by_hand_and_made_anew_by_another_state_is_that_ones_alone(
     has(&owner.refused(&[]), &["Catalog Rolled Back"]);
     for arguments in [&["-refresh=false", "-destroy"][..], &["-destroy"]] {
         let told = owner.apply_with(&[], arguments).unwrap().error().unwrap();
-        has(&told, &["Catalog Rolled Back", "platform accept-rollback"]);
+        has(&told, &["Catalog Rolled Back", "accept-rollback"]);
         assert_eq!(record_of(&scene.records(), "db"), record, "{arguments:?}");
     }
     other.unchanged(&THEIRS);
