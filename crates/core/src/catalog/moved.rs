@@ -156,7 +156,7 @@ pub(super) fn error_of_moved(key: &RecordKey, body: &str) -> Option<CatalogError
 
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} =", self.block)?;
+        write!(f, "{} =", printable(&self.block))?;
         braces(f, self.arguments.iter())
     }
 }
@@ -169,7 +169,7 @@ fn braces<'a>(
     let mut between = " { ";
     let mut is_empty = true;
     for (name, value) in arguments {
-        write!(f, "{between}{name} =")?;
+        write!(f, "{between}{} =", printable(name))?;
         match value {
             Value::Object(inner) => braces(f, inner.iter())?,
             other => write!(f, " {other}")?,
@@ -179,10 +179,31 @@ fn braces<'a>(
     f.write_str(if is_empty { " {}" } else { " }" })
 }
 
+/// Returns a name without characters that none of ours has. Whoever writes the catalog could
+/// add lines to the error. Values are quoted as in JSON.
+fn printable(name: &str) -> String {
+    let is_ours = |character: char| character.is_ascii_lowercase() || character == '_';
+    name.chars()
+        .map(|character| if is_ours(character) { character } else { '?' })
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::catalog::SecretDocument;
+
+    #[test]
+    fn a_forged_name_adds_no_text_to_the_error() {
+        let forged = Place {
+            block: "x\n\nIt was verified.".to_owned(),
+            arguments: [("a = 1\n".to_owned(), Value::from("b\nc"))].into(),
+        };
+        assert_eq!(
+            forged.to_string(),
+            "x???t?was?verified? = { a????? = \"b\\nc\" }"
+        );
+    }
 
     fn place() -> Place {
         let arguments = [
