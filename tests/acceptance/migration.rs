@@ -69,6 +69,14 @@ impl Place {
         }
     }
 
+    /// Returns the keys and the contents of all objects; none on a platform without a bucket.
+    fn objects(&self) -> Vec<(String, Vec<u8>)> {
+        match self {
+            Self::Scene(_) => Vec::new(),
+            Self::Bucket(on) => on.bucket.objects().unwrap(),
+        }
+    }
+
     /// Returns how a late run learns of this platform.
     fn described(&self) -> String {
         let (_, first) = self.environment().swap_remove(0);

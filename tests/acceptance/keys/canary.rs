@@ -97,7 +97,11 @@ fn operated(searched: &mut Searched, scene: &Scene, planted: &Planted, workspace
         &identity,
     ];
     let collection = ["gc", "--orphans", "--older-than", "0s", "--delete"];
+    let backup = files.path().join("acme.backup").display().to_string();
     let commands = [
+        vec!["platform", "backup", &backup],
+        vec!["platform", "restore", &backup],
+        vec!["platform", "accept-rollback", "--platform-restored"],
         [&["verify", "--drill", &identity], &of_backend[..]].concat(),
         [&collection[..], &of_backend].concat(),
         [&["rewrap"], &of_backend[..]].concat(),
@@ -115,6 +119,7 @@ fn operated(searched: &mut Searched, scene: &Scene, planted: &Planted, workspace
         );
         searched.add_quiet(&format!("the output of {command:?}"), printed);
     }
+    searched.add_quiet("the backup", std::fs::read(&backup).unwrap());
     // What an error says: the organization itself has no escrow key.
     let refused = operator::run(scene, &["rewrap", "--with", &identity], &variables);
     assert_eq!(refused.status.code(), Some(1));

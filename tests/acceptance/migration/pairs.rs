@@ -1,6 +1,7 @@
 //! Every ordered pair of platforms.
 
 use planton_vendors::openbao::client::{PolicyRole, policy_text};
+use xtask::canary::Canary;
 
 use super::Place;
 use crate::operator::told;
@@ -62,7 +63,22 @@ fn acc_migration_between_each_pair_keeps_states_valid() {
     );
     for (hop, pair) in way.windows(2).enumerate() {
         let (source, target) = (pair[0], pair[1]);
-        let moved = source.migrated(target);
+        let mut migration = source.migration(target, &["--apply"]);
+        migration.env("TF_LOG", "TRACE").env("RUST_LOG", "trace");
+        let output = migration.output().unwrap();
+        let token = openbao.openbao_server().root_token();
+        let planted = [
+            Canary::of("the value", &value),
+            Canary::of("a token", token),
+        ];
+        for canary in &planted {
+            assert!(canary.find_in(&output.stdout).is_empty(), "{hop}");
+            assert!(canary.find_in(&output.stderr).is_empty(), "{hop}");
+            for (key, content) in bucket.objects() {
+                assert!(canary.find_in(&content).is_empty(), "{key}");
+            }
+        }
+        let moved = told(&output, 0);
         has(&moved, &["The migration is complete", &target.described()]);
         let before = [
             ("value", value.as_str()),
