@@ -4,6 +4,7 @@
 mod accept;
 mod file;
 mod restore;
+mod restorer;
 
 use std::io::Write;
 
