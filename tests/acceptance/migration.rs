@@ -11,7 +11,7 @@ use xtask::openbao::OpenBao;
 use xtask::terraform::Workspace;
 
 use crate::bucket::scene::OnBucket;
-use crate::operator::{json, told};
+use crate::operator::json;
 use crate::scene::{ORGANIZATION, On, PROVIDER, Scene, terraform_1_11};
 
 /// How long a migration waits before its last listing. The real time is 60 s.
@@ -113,12 +113,6 @@ impl Place {
         command.envs(self.pins());
         command.env(WAIT.0, WAIT.1);
         command
-    }
-
-    /// Moves the organization to `target`.
-    #[track_caller]
-    fn migrated(&self, target: &Self) -> String {
-        told(&self.migration(target, &["--apply"]).output().unwrap(), 0)
     }
 
     /// Returns what pins the organization; nothing once it was moved.
