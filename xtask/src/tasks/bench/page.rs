@@ -183,6 +183,9 @@ const METHOD: &str = "
   Terraform's own parallelism. A relay delays the bytes of each direction by half of the round trip, and
   those of a new connection by a whole one more. `VAULT_PROVIDER` names a `terraform-provider-vault`,
   whose `vault_kv_secret_v2` is then measured with write-only values on the same kind of server.
+  `RANDOM_PROVIDER` names a `terraform-provider-random`. `example_id` is the resource of
+  `crates/plugin/examples/random.rs`, with the attributes of `random_id` and no I/O: the cost of any
+  provider with as many attributes.
 - Requests for each secret under \"Where the time goes\": the responses in OpenBAO's audit log,
   including those that a process pays once.
 - Throughput: `cargo bench --package planton-envelope`, which Criterion samples. The result is the mean.

@@ -5,10 +5,12 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use xtask::latency::LatencyRelay;
 use xtask::openbao::{OpenBao, ServerOptions};
+use xtask::paths;
 use xtask::terraform::{Terraform, Workspace};
 use xtask::tools::Tools;
 
 use super::platforms::{Measured, ROUND_TRIP, RoundTrip, life};
+use crate::tasks::{cargo, run};
 
 /// Names a `terraform-provider-vault`.
 pub(super) const VAULT_PROVIDER: &str = "VAULT_PROVIDER";
@@ -26,9 +28,9 @@ pub(super) fn measure(
     terraform: &Terraform,
     sizes: &[usize],
 ) -> Result<Vec<Measured>> {
-    let mut measured = Vec::new();
+    let mut measured = ids(terraform, &EXAMPLE, &example()?, sizes)?;
     if let Some(provider) = std::env::var_os(RANDOM_PROVIDER) {
-        measured.extend(random_id(terraform, &PathBuf::from(provider), sizes)?);
+        measured.extend(ids(terraform, &RANDOM, &PathBuf::from(provider), sizes)?);
     }
     if let Some(provider) = std::env::var_os(VAULT_PROVIDER) {
         measured.extend(kv(tools, terraform, &PathBuf::from(provider), sizes)?);
@@ -40,7 +42,7 @@ pub(super) fn measure(
 pub(super) fn missing(measured: &[Measured]) -> String {
     let peers = [
         ("vault_kv_secret_v2", VAULT_PROVIDER),
-        ("random_id", RANDOM_PROVIDER),
+        (RANDOM.resource, RANDOM_PROVIDER),
     ];
     let missing = peers
         .iter()
@@ -51,25 +53,60 @@ pub(super) fn missing(measured: &[Measured]) -> String {
     lines.collect()
 }
 
-fn random_id(terraform: &Terraform, provider: &Path, sizes: &[usize]) -> Result<Vec<Measured>> {
+/// A provider of random identifiers without any network.
+struct Ids {
+    source: &'static str,
+    resource: &'static str,
+}
+
+const RANDOM: Ids = Ids {
+    source: "hashicorp/random",
+    resource: "random_id",
+};
+
+/// The example of the plugin runtime. Its resource has the attributes of `random_id`, so it
+/// shows what any provider costs Terraform.
+const EXAMPLE: Ids = Ids {
+    source: "plantonhq/example",
+    resource: "example_id",
+};
+
+/// Builds the example. The second package keeps the features of the dependencies, so that
+/// none is compiled again.
+fn example() -> Result<PathBuf> {
+    let mut build = cargo();
+    build.args(["build", "--quiet", "--release", "--example", "random"]);
+    build.args(["--package", "planton-plugin"]);
+    run(build.args(["--package", "terraform-provider-planton"]))?;
+    Ok(paths::target().join("release/examples/random"))
+}
+
+fn ids(
+    terraform: &Terraform,
+    kind: &Ids,
+    provider: &Path,
+    sizes: &[usize],
+) -> Result<Vec<Measured>> {
+    let Ids { source, resource } = kind;
+    let local = source.rsplit('/').next().unwrap_or(source);
     let mut measured = Vec::new();
     for &size in sizes {
-        let workspace = Workspace::with_provider(terraform, "hashicorp/random", provider)?;
+        let workspace = Workspace::with_provider(terraform, source, provider)?;
         let configuration = format!(
             r#"
 terraform {{
   required_providers {{
-    random = {{ source = "hashicorp/random" }}
+    {local} = {{ source = {source:?} }}
   }}
 }}
-resource "random_id" "many" {{
+resource {resource:?} "many" {{
   count       = {size}
   byte_length = 16
 }}
 "#
         );
         measured.push(Measured {
-            what: "`random_id`".to_owned(),
+            what: format!("`{resource}`, no network"),
             round_trip: RoundTrip::NoNetwork,
             size,
             life: life(workspace, &configuration, size, &[])?,
