@@ -192,8 +192,8 @@ fn backups() -> Seeds {
     let keys = [
         "organization",
         "secrets/0123456789abcde",
-        "backends/vault",
         "default",
+        "backends/vault",
         &entry,
     ];
     let records = keys.map(|key| {

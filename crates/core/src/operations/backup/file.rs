@@ -321,8 +321,8 @@ pub(super) fn rank(key: &RecordKey) -> Option<u8> {
         Some(("secrets", bits)) => {
             (bits.len() == 15 && bits.bytes().all(is_hexadecimal)).then_some(1)
         }
-        Some(("backends", name)) => name.parse::<Slug>().is_ok().then_some(2),
-        None if key.as_str() == "default" => Some(3),
+        None if key.as_str() == "default" => Some(2),
+        Some(("backends", name)) => name.parse::<Slug>().is_ok().then_some(3),
         Some(("entries", _)) => EntryKey::parse(key).map(|_| 4),
         _ => None,
     }

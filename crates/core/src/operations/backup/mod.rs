@@ -46,10 +46,10 @@ impl Keys<'_> {
     /// Writes every record of the organization's catalog to `out`, exactly as the catalog stores
     /// it. Holds a few records in memory.
     ///
-    /// Each record is as it was at some time during the backup. A secret's record names its
-    /// backend and the entries of its objects, which are written before it. So secrets are read
-    /// first, and entries are listed last: the backup has every entry that a record in it names,
-    /// unless the object was deleted meanwhile.
+    /// Each record is as it was at some time during the backup. A record is read before those
+    /// that it names, since they are written before it: a secret names its backend and the entries
+    /// of its objects, and the default names a backend. So the backup has every backend and every
+    /// entry that a record in it names, unless they were deleted meanwhile.
     ///
     /// # Errors
     ///
@@ -71,7 +71,7 @@ impl Keys<'_> {
         let mut writer = BackupWriter::new(out, &header)?;
         let mut done = BackedUp::default();
         let catalog = &self.organization.catalog;
-        for group in ["organization", "secrets", "backends", "default", "entries"] {
+        for group in ["organization", "secrets", "default", "backends", "entries"] {
             let keys = match group {
                 "organization" => vec![organization_key()],
                 "default" => vec![RecordKey::new(group)],

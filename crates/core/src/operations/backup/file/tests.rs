@@ -49,7 +49,7 @@ fn read(bytes: &[u8]) -> Result<Vec<String>, BackupFileError> {
 //# trailer.
 #[test]
 fn a_backup_is_read_as_it_was_written() {
-    let keys = ["organization", SECRET, "backends/vault", "default", ENTRY];
+    let keys = ["organization", SECRET, "default", "backends/vault", ENTRY];
     let bytes = written(&keys);
     assert_eq!(read(&bytes).expect("a backup"), keys);
     let text = String::from_utf8(bytes).expect("text");
@@ -108,7 +108,7 @@ fn records_come_once_and_in_order() {
         &[SECRET, "organization"][..],
         &["organization", "organization"],
         &["backends/b", "backends/a"],
-        &["default", "backends/vault"],
+        &["backends/vault", "default"],
         &[ENTRY, SECRET],
     ] {
         let refused = read(&written(wrong));

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::*;
 use crate::catalog::SecretDocument;
-use crate::operations::tests::backends::{create, declared};
+use crate::operations::tests::backends::{chosen, create, declared};
 
 /// Heals a secret on the backend at `a`, so that its record names another entry. Creates another
 /// secret there.
@@ -62,6 +62,42 @@ async fn a_backup_has_every_entry_that_its_records_name_whenever_they_change() {
         !with_late.is_empty() && with_late.len() < 7,
         "{with_late:?}"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_backup_has_the_backend_that_its_default_names_whenever_it_is_chosen() {
+    let mut names = BTreeSet::new();
+    for nth in 1..=4 {
+        for verb in [CatalogVerb::Read, CatalogVerb::List] {
+            if verb == CatalogVerb::List && nth == 4 {
+                continue;
+            }
+            let world = World::new();
+            created(&world, "db", "v").await;
+            let race = async |world: World| {
+                let process = world.warm().await;
+                declared(&process, "vault", "a").await;
+                chosen(&process, "vault", "platform").await;
+            };
+            world.catalog.before(verb, nth, race(world.clone()));
+            let backup = backed_up(&world).await;
+            let mut reader = BackupReader::new(&backup[..]).unwrap();
+            let (mut default, mut backends) = (None, Vec::new());
+            while let Some((key, stored)) = reader.next_record().unwrap() {
+                if key.as_str() == "default" {
+                    let record: serde_json::Value = serde_json::from_str(&stored.body).unwrap();
+                    default = Some(format!("backends/{}", record["backend"].as_str().unwrap()));
+                }
+                backends.push(key.to_string());
+            }
+            if let Some(default) = &default {
+                assert!(backends.contains(default), "{verb:?} {nth}: no {default}");
+            }
+            names.insert(default);
+        }
+    }
+    // Some backups had read the default before it was chosen, and some had not.
+    assert_eq!(names.len(), 2, "{names:?}");
 }
 
 #[tokio::test]
