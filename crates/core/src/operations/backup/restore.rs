@@ -6,6 +6,7 @@ use super::file::{BackupFileError, BackupHeader, BackupReader};
 use super::restorer::Restorer;
 use super::{is_unreadable, mac_of, verifies};
 use crate::catalog::{Loaded, OrganizationRecord, RecordKey, RestorationState, Revision};
+use crate::kek::KekErrorKind;
 use crate::operations::organization::{Opened, key as organization_key};
 use crate::operations::{Interrupt, Keys, OperationError};
 
@@ -214,8 +215,7 @@ impl Keys<'_> {
                     self.expect_openable(own).await?;
                     return Ok(Present::Verified(Box::new(found)));
                 }
-                Err(OperationError::Catalog(error)) if what.overwrites && is_unreadable(&error) => {
-                }
+                Err(error) if what.overwrites && self.is_replaceable(&found.record, &error) => {}
                 Err(error) => return Err(error),
             }
         }
@@ -228,6 +228,25 @@ impl Keys<'_> {
         }
         self.open_by(own).await?;
         Ok(revision.map_or(Present::Absent, Present::Unreadable))
+    }
+
+    /// Returns whether this failure to open the organization's record comes from the content of
+    /// the record.
+    ///
+    /// A pin must vouch for the record in the backup. Without one, nothing says which of two
+    /// records with different MAC keys is the organization's. A record that says that the
+    /// organization has moved stays: without its key, nobody can tell whether that is true.
+    fn is_replaceable(self, found: &OrganizationRecord, error: &OperationError) -> bool {
+        let is_pinned =
+            self.organization.pins.organization.is_some() && found.state.expect_in_place().is_ok();
+        match error {
+            OperationError::Catalog(error) => is_unreadable(error),
+            // No key at all, a wrap that was changed, or the MAC key of somebody else.
+            OperationError::OrganizationMissing { .. }
+            | OperationError::AnotherFingerprint { .. } => is_pinned,
+            OperationError::Kek(error) => is_pinned && error.kind() == KekErrorKind::Refused,
+            _ => false,
+        }
     }
 
     /// Checks that the present keys open the MAC key of the backup. Otherwise they would not

@@ -4,7 +4,7 @@ use super::*;
 use crate::operations::tests::escrow::{pinned, safe};
 use crate::operations::tests::migration::{Pair, elsewhere, filled};
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn an_organization_that_has_moved_is_not_revived_from_a_backup() {
     let pair = Pair::new();
     filled(&pair).await;
@@ -19,7 +19,7 @@ async fn an_organization_that_has_moved_is_not_revived_from_a_backup() {
     assert_eq!(pair.source.catalog.list("").await.unwrap(), before);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_backup_under_keys_of_another_platform_is_not_restored_over_the_present_ones() {
     let pair = Pair::new();
     filled(&pair).await;
@@ -34,6 +34,49 @@ async fn a_backup_under_keys_of_another_platform_is_not_restored_over_the_presen
     }
     assert_eq!(pair.target.counts().write, writes);
     assert_eq!(pair.target.value("prod/api").await.unwrap(), "hunter2");
+}
+
+#[tokio::test]
+async fn a_record_of_the_organization_that_opens_no_more_is_replaced_if_a_pin_vouches_for_the_backup()
+ {
+    let begun_again = |record: &mut serde_json::Value| {
+        record["state"] = serde_json::json!({"state": "initializing"});
+    };
+    let broken_wrap = |record: &mut serde_json::Value| {
+        let wrapped = &mut record["state"]["mac_key"][0]["wrapped"];
+        let digits = wrapped.as_str().unwrap();
+        let last = if digits.ends_with('0') { "1" } else { "0" };
+        *wrapped = format!("{}{last}", &digits[..digits.len() - 1]).into();
+    };
+    for (what, change) in [
+        (
+            "begun again",
+            &begun_again as &dyn Fn(&mut serde_json::Value),
+        ),
+        ("broken wrap", &broken_wrap),
+    ] {
+        let world = World::new();
+        created(&world, "db", "v").await;
+        let backup = backed_up(&world).await;
+        let pin = Some(fingerprint(&world).await);
+        world
+            .alter_key("organization", |body| {
+                let mut record = serde_json::from_str(body).unwrap();
+                change(&mut record);
+                record.to_string()
+            })
+            .await;
+        let altered = world.stored(&RecordKey::new("organization")).await;
+        for (pin, how) in [(pin, APPLY), (None, OVERWRITE)] {
+            let refused = restore(&world, pin, &backup, how).await;
+            assert!(refused.is_err(), "{what}: {refused:?}");
+        }
+        let kept = world.stored(&RecordKey::new("organization")).await;
+        assert_eq!(kept, altered, "{what}");
+        let done = restore(&world, pin, &backup, OVERWRITE).await.unwrap();
+        assert!(done.different[0].is_altered, "{what}");
+        assert_eq!(world.value("db").await.unwrap(), "v", "{what}");
+    }
 }
 
 #[tokio::test]
