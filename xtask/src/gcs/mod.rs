@@ -88,6 +88,13 @@ impl GcsFake {
         self.state().windows.insert(bucket.to_owned(), window);
     }
 
+    /// Returns at most this number of objects of a bucket on a page, and never zero. Google may
+    /// return fewer than a client asks for:
+    /// <https://cloud.google.com/storage/docs/json_api/v1/objects/list>
+    pub fn shorten_pages(&self, bucket: &str, objects: usize) {
+        self.state().pages.insert(bucket.to_owned(), objects.max(1));
+    }
+
     /// Returns the names and the contents of all objects of a bucket, in order.
     #[must_use]
     pub fn objects(&self, bucket: &str) -> Vec<(String, Vec<u8>)> {

@@ -14,8 +14,9 @@ const MAX_NAME_BYTES: usize = 1024;
 /// <https://cloud.google.com/storage/quotas#objects>
 const MAX_METADATA_BYTES: usize = 8 * 1024;
 
-/// The maximum number of objects on a page. Google may return fewer than asked for.
-const PAGE: usize = 50;
+/// The maximum number of objects on a page:
+/// <https://cloud.google.com/storage/docs/xml-api/get-bucket-list>
+const PAGE: usize = 1_000;
 
 #[derive(Debug, Default)]
 pub(super) struct State {
@@ -25,6 +26,8 @@ pub(super) struct State {
     /// The minimum time between two changes of an object, by bucket.
     pub(super) windows: HashMap<String, Duration>,
     changed: HashMap<(String, String), Instant>,
+    /// The maximum number of objects on a page, by bucket, where it is less than [`PAGE`].
+    pub(super) pages: HashMap<String, usize>,
 }
 
 #[derive(Clone, Debug)]
@@ -205,13 +208,17 @@ impl State {
 
     pub(super) fn list(&self, bucket: &str, asked: &Listing) -> Result<Page, Refusal> {
         let objects = self.buckets.get(bucket).ok_or(Refusal::NoBucket)?;
-        let limit = asked.limit.unwrap_or(PAGE).clamp(1, PAGE);
+        let most = self.pages.get(bucket).copied().unwrap_or(PAGE);
+        let limit = asked.limit.unwrap_or(most).clamp(1, most);
         let mut page = Page::default();
         let mut last = String::new();
-        let after = Bound::Excluded(asked.after.as_str());
-        for (name, object) in objects.range::<str, _>((after, Bound::Unbounded)) {
+        let begin = match asked.after < asked.prefix {
+            true => Bound::Included(asked.prefix.as_str()),
+            false => Bound::Excluded(asked.after.as_str()),
+        };
+        for (name, object) in objects.range::<str, _>((begin, Bound::Unbounded)) {
             let Some(rest) = name.strip_prefix(&asked.prefix) else {
-                continue;
+                break;
             };
             let folder = asked.delimiter.as_deref().and_then(|delimiter| {
                 let end = rest.find(delimiter)? + delimiter.len();
