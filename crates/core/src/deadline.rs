@@ -35,6 +35,9 @@ pub struct OperationContext {
     /// Number of tries that each request gets before the deadline and the cancellation
     /// apply.
     pub insisted_tries: u32,
+    /// Maximum number of tries of each request; `None` for that of the client's policy. It is for
+    /// requests that the caller can do without.
+    pub max_tries: Option<u32>,
     /// Time until which a request may be sent, or sent again, even within a commit. One in
     /// flight is not interrupted.
     pub send_until: Option<BootTime>,

@@ -224,6 +224,9 @@ impl HttpClient {
                 }
                 Err(_) => return outcome,
             };
+            if context.max_tries.is_some_and(|most| tries >= most) {
+                return outcome.map(|response| response.after(tries));
+            }
             let bounds = context.after(tries);
             let is_limited = matches!(&outcome, Ok(response) if self.retry.is_rate_limit(response));
             spent.count(is_limited && bounds.deadline.is_some());

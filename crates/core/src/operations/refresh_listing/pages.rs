@@ -55,6 +55,9 @@ pub(super) struct Question<'a> {
     pub(super) per_object: usize,
 }
 
+/// How long a request may take before it counts as one that held refreshes up.
+const SLOW: Duration = Duration::from_secs(1);
+
 /// A refresh spends at most this part of the time that is left to it on a listing.
 const PART_OF_DEADLINE: u32 = 4;
 
@@ -116,6 +119,14 @@ impl ServesUntil {
 
     fn has_passed(&self) -> bool {
         self.boot.has_passed() || Instant::now() >= self.runtime
+    }
+
+    /// Returns how many times as much the next request has to be worth, after one that was in
+    /// vain and ends now. Ten refreshes wait for each, so slow ones are repeated rarely: a state
+    /// of 1,000 secrets waits for two of them.
+    fn factor(&self) -> u64 {
+        let is_slow = self.has_passed() || Instant::now() + SERVES >= self.runtime + SLOW;
+        if is_slow { 10 } else { 2 }
     }
 }
 
@@ -191,7 +202,7 @@ impl Listing {
         let _flight = tokio::select! {
             biased;
             flight = self.flight.lock() => flight,
-            () = context.stopped() => return false,
+            () = context.cancelled() => return false,
             () = tokio::time::sleep_until(until) => return false,
         };
         if let Some(wanted) = self.wanted(question, answered) {
@@ -258,9 +269,9 @@ impl Listing {
                 pages.is_unavailable = true;
                 return;
             }
-            // The next try waits until there is budget for twice as much.
+            // The next try waits until there is budget for several times as much.
             Some(ListedMarks::TooLarge) | None => {
-                pages.needs = wanted.max_pages.saturating_mul(2);
+                pages.needs = wanted.max_pages.saturating_mul(serves.factor());
                 return;
             }
         };
@@ -268,7 +279,7 @@ impl Listing {
         budget.take_further(worth.max(page.requests).saturating_sub(1));
         // It took longer than it would have served.
         if serves.has_passed() {
-            pages.needs = wanted.max_pages.saturating_mul(2);
+            pages.needs = wanted.max_pages.saturating_mul(serves.factor());
             return;
         }
         pages.needs = u64::try_from(worth).unwrap_or(u64::MAX);
@@ -326,12 +337,16 @@ impl Pages {
 }
 
 /// Returns when a refresh gives a listing up, and the context of its request.
+///
+/// The request is not retried. Where lists are rate limited or fail, reads may still succeed, and
+/// each further try of a list would hold all refreshes up.
 fn bounded(context: OperationContext) -> (Instant, OperationContext) {
     let now = std::time::Instant::now();
     let left = context.deadline.map(|at| at.saturating_duration_since(now));
     let most = left.map_or(SERVES, |left| SERVES.min(left / PART_OF_DEADLINE));
     let context = OperationContext {
         deadline: Some(now + most),
+        max_tries: Some(1),
         ..context
     };
     (Instant::now() + most, context)

@@ -26,6 +26,28 @@ async fn cancellation_ends_between_two_tries() {
 }
 
 #[tokio::test]
+async fn a_request_that_its_operation_can_do_without_is_tried_once() {
+    let once = OperationContext {
+        deadline: Some(Instant::now() + Duration::from_secs(60)),
+        max_tries: Some(1),
+        ..OperationContext::default()
+    };
+    for first in [
+        answer(429, "retry-after: 1\r\n", ""),
+        answer(503, "", ""),
+        Step::CloseAfterRequest,
+    ] {
+        let server = Script::start(vec![first, answer(200, "", "")]).await;
+        let client = client(Vec::new());
+        let request = put(&server.url);
+        let outcome = once.clone().scope(client.send(&request)).await;
+        let succeeds = |response: HttpResponse| response.status.is_success();
+        assert!(!outcome.is_ok_and(succeeds));
+        assert_eq!(client.requests().total(), 1);
+    }
+}
+
+#[tokio::test]
 async fn a_deadline_that_has_passed_sends_nothing() {
     let context = OperationContext {
         deadline: Some(Instant::now()),

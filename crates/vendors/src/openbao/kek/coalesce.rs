@@ -231,12 +231,14 @@ impl<I, O> Shared<I, O> {
 /// Runs a batch in a context that is as wide as those of its callers together.
 async fn within<F: Future>(callers: Vec<OperationContext>, batch: F) -> F::Output {
     let deadlines: Option<Vec<_>> = callers.iter().map(|one| one.deadline).collect();
+    let tries: Option<Vec<_>> = callers.iter().map(|one| one.max_tries).collect();
     let insisted = callers.iter().map(|one| one.insisted_tries).max();
     let cancellation = CancellationToken::new();
     let all = OperationContext {
         deadline: deadlines.and_then(|deadlines| deadlines.into_iter().max()),
         cancellation: Some(cancellation.clone()),
         insisted_tries: insisted.unwrap_or(0),
+        max_tries: tries.and_then(|tries| tries.into_iter().max()),
         // A wrap creates no record.
         send_until: None,
         quota_waits: callers.iter().find_map(|one| one.quota_waits.clone()),
