@@ -13,6 +13,7 @@ mod support;
 mod conformance;
 mod depth;
 mod fault_suite;
+mod listing;
 mod lost;
 mod official;
 mod probe;

@@ -5,12 +5,13 @@ use std::sync::{Arc, LazyLock};
 use planton_core::kek::LocalKek;
 use planton_core::operations::{
     CreateSecret, CurrentVersion, DeleteSecret, Interrupt, OnDestroy, OperationError, Organization,
-    Platform, RefreshSecret, Refreshed, SecretArguments, SecretMetadata, SecretValue, SecretView,
-    SeenSecret, Selector, UpdateSecret, ValueSource,
+    Platform, Refreshed, SecretArguments, SecretMetadata, SecretValue, SecretView, Selector,
+    UpdateSecret, ValueSource,
 };
 use planton_envelope::RootKey;
-use planton_vendors::bucket::{BucketCatalog, BucketStore};
+use planton_vendors::bucket::{Bucket, BucketCatalog, BucketStore};
 use planton_vendors::{Connector, KekConnector};
+use test_support::refresh_listing::seen;
 
 use super::support::{Place, organization};
 
@@ -23,19 +24,12 @@ pub(crate) struct Process(Organization);
 impl Process {
     /// Starts a process that reaches the bucket on this way.
     pub(crate) fn start(place: &Place) -> Self {
-        let bucket = place.open();
-        let organization = organization();
-        let kek = || Arc::new(LocalKek::new(&ROOT, &organization));
-        let platform = Platform {
-            catalog: Arc::new(BucketCatalog::new(&bucket, organization.clone())),
-            kek: kek(),
-            mac_kek: kek(),
-            former_keks: Vec::new(),
-            kek_connector: Arc::new(KekConnector::default()),
-            store: Arc::new(BucketStore::new(&bucket, organization.clone())),
-            connector: Arc::new(Connector::default()),
-        };
-        Self(Organization::new(organization, platform))
+        Self::on(&place.open())
+    }
+
+    /// Starts a process with this client of the bucket.
+    pub(crate) fn on(bucket: &Bucket) -> Self {
+        Self(Organization::new(organization(), platform(bucket)))
     }
 
     /// Starts a process that has used the organization before.
@@ -108,18 +102,14 @@ impl Process {
     }
 
     pub(crate) async fn refresh(&self, view: &SecretView) -> Result<Refreshed, OperationError> {
-        let version = view.version.as_ref();
-        let request = RefreshSecret {
-            name: view.name.clone(),
-            uuid: view.uuid,
-            backend: Some(view.backend.clone()),
-            seen: Some(SeenSecret {
-                generation: view.generation,
-                version: version.map(|version| (version.number, version.payload)),
-                marks: None,
-            }),
-        };
+        let mut request = seen(view);
+        request.seen.iter_mut().for_each(|seen| seen.marks = None);
         self.0.secrets().refresh(&request).await
+    }
+
+    /// Returns its organization.
+    pub(crate) fn organization(&self) -> &Organization {
+        &self.0
     }
 
     /// Returns the value and the number of its version, or `None` if there is no secret.
@@ -138,6 +128,21 @@ impl Process {
     /// Waits for the removals that follow responses.
     pub(crate) async fn settle(&self) {
         self.0.settle().await;
+    }
+}
+
+/// Returns the platform of a process with this client of the bucket.
+pub(crate) fn platform(bucket: &Bucket) -> Platform {
+    let organization = organization();
+    let kek = || Arc::new(LocalKek::new(&ROOT, &organization));
+    Platform {
+        catalog: Arc::new(BucketCatalog::new(bucket, organization.clone())),
+        kek: kek(),
+        mac_kek: kek(),
+        former_keks: Vec::new(),
+        kek_connector: Arc::new(KekConnector::default()),
+        store: Arc::new(BucketStore::new(bucket, organization.clone())),
+        connector: Arc::new(Connector::default()),
     }
 }
 

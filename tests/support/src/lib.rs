@@ -11,6 +11,7 @@ pub mod attacks;
 pub mod keys;
 pub mod plugin_client;
 pub mod reading;
+pub mod refresh_listing;
 pub mod second_implementation;
 pub mod store_faults;
 pub mod wrapping;
