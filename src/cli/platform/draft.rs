@@ -52,9 +52,15 @@ impl Draft {
             Ok(()) => Ok(true),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
             // The file system has no hard links. The name is claimed first, so that no other
-            // file is replaced.
+            // file is replaced. A process that is killed here leaves an empty file.
             Err(_) => match File::create_new(&self.target) {
-                Ok(_) => fs::rename(&self.path, &self.target).map(|()| true),
+                Ok(_) => match fs::rename(&self.path, &self.target) {
+                    Ok(()) => Ok(true),
+                    Err(error) => {
+                        let _ = fs::remove_file(&self.target);
+                        Err(error)
+                    }
+                },
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
                 Err(error) => Err(error),
             },

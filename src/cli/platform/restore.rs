@@ -15,7 +15,7 @@ use crate::cli::identities;
 use crate::cli::operator::{self, Failure, Report};
 use crate::cli::progress::Progress;
 use planton_core::operations::{
-    self, DifferentRecord, Interrupt, Organization, RestoreProgress, Restored,
+    self, AfterRestore, DifferentRecord, Interrupt, Organization, RestoreProgress, Restored,
 };
 
 /// Exit statuses, for the help.
@@ -62,6 +62,8 @@ struct Compared {
     different: Vec<Different>,
     /// Whether different records were replaced.
     overwritten: bool,
+    /// Whether an interrupted restore has to be finished.
+    restore_due: bool,
     /// Whether `platform accept-rollback` has to follow.
     accept_rollback_due: bool,
 }
@@ -111,21 +113,22 @@ impl Compared {
             missing,
             equal,
             different,
-            is_pending,
+            applied,
+            next,
         } = restored;
-        let is_due = missing > 0 || (what.overwrites && !different.is_empty());
         Self {
             organization: header.organization.to_string(),
             catalog: header.catalog.to_string(),
             fingerprint: header.fingerprint,
             backup_taken_at: header.taken_at.to_string(),
             records,
-            applied: what.applies && is_due,
+            applied,
             missing,
             equal,
-            overwritten: what.applies && what.overwrites && !different.is_empty(),
+            overwritten: applied && what.overwrites && !different.is_empty(),
             different: different.into_iter().map(Different::from).collect(),
-            accept_rollback_due: is_pending,
+            restore_due: next == AfterRestore::Restore,
+            accept_rollback_due: next == AfterRestore::AcceptRollback,
         }
     }
 
@@ -157,21 +160,30 @@ impl Report for Compared {
             self.equal,
         );
         self.list_different(&mut text);
-        text.push_str(match (self.applied, self.accept_rollback_due) {
-            (true, _) => {
+        text.push_str(match self {
+            Self { applied: true, .. } => {
                 "\n\nThe records of the backup are written. States that have seen newer ones \
                  refuse them. Check the catalog with terraform-provider-planton verify, and then \
                  run terraform-provider-planton platform accept-rollback."
             }
-            (false, true) => {
-                "\n\nNothing was written. A restore is not accepted yet: run \
-                 terraform-provider-planton platform accept-rollback."
+            Self {
+                restore_due: true, ..
+            } => {
+                "\n\nNothing was written. A restore was interrupted, and no run can open the \
+                 organization until it is finished: add --apply."
             }
-            (false, false) if self.missing > 0 => {
+            Self { missing: 1.., .. } => {
                 "\n\nNothing was written. To write the missing records, stop every apply of the \
                  organization, and add --apply."
             }
-            (false, false) => "\n\nNothing was written.",
+            Self {
+                accept_rollback_due: true,
+                ..
+            } => {
+                "\n\nNothing was written. A restore is not accepted yet: run \
+                 terraform-provider-planton platform accept-rollback."
+            }
+            _ => "\n\nNothing was written.",
         });
         text
     }
@@ -225,7 +237,7 @@ mod tests {
     use planton_core::catalog::RecordKey;
     use planton_core::operations::BackupHeader;
 
-    fn restored(different: usize, is_altered: bool) -> Restored {
+    fn restored(different: usize, is_altered: bool, applied: bool) -> Restored {
         let different = (0..different).map(|number| DifferentRecord {
             key: RecordKey::new(format!("secrets/{number:015x}")),
             in_backup: Some(1),
@@ -243,13 +255,17 @@ mod tests {
             missing: 3,
             equal: 5,
             different: different.collect(),
-            is_pending: false,
+            applied,
+            next: match applied {
+                true => AfterRestore::AcceptRollback,
+                false => AfterRestore::Nothing,
+            },
         }
     }
 
     #[test]
     fn a_comparison_says_what_is_missing_and_how_to_write_it() {
-        let compared = Compared::new(restored(1, false), operations::Restore::default());
+        let compared = Compared::new(restored(1, false, false), operations::Restore::default());
         assert_eq!(compared.status(), 0);
         insta::assert_snapshot!(compared.text(), @r"
         Backup of organization acme, taken at 1970-01-01T00:00:00Z, with 40 records. The catalog lacks 3 of them, and has 5 unchanged.
@@ -267,7 +283,7 @@ mod tests {
             applies: true,
             overwrites: false,
         };
-        let compared = Compared::new(restored(22, true), what);
+        let compared = Compared::new(restored(22, true, true), what);
         assert_eq!(compared.status(), 1);
         let text = compared.text();
         assert!(
@@ -278,8 +294,25 @@ mod tests {
             overwrites: true,
             ..what
         };
-        let compared = Compared::new(restored(22, true), what);
+        let compared = Compared::new(restored(22, true, true), what);
         assert_eq!(compared.status(), 0);
         assert!(compared.text().contains("platform accept-rollback"));
+    }
+
+    #[test]
+    fn a_comparison_says_what_an_earlier_restore_still_needs() {
+        for (next, needed) in [
+            (AfterRestore::Restore, "was interrupted"),
+            (AfterRestore::AcceptRollback, "platform accept-rollback"),
+        ] {
+            let restored = Restored {
+                missing: 0,
+                next,
+                ..restored(0, false, false)
+            };
+            let compared = Compared::new(restored, operations::Restore::default());
+            assert!(compared.text().contains(needed), "{}", compared.text());
+            assert!(compared.restore_due != compared.accept_rollback_due);
+        }
     }
 }

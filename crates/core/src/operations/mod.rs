@@ -58,8 +58,9 @@ pub use backends::{
     RegisteredBackend, UpdateBackend,
 };
 pub use backup::{
-    AcceptRollback, AcceptedRollback, BackedUp, BackupFileError, BackupHeader, BackupReader,
-    BackupSource, BackupTrailer, BackupWriter, DifferentRecord, Restore, RestoreProgress, Restored,
+    AcceptRollback, AcceptedRollback, AfterRestore, BackedUp, BackupFileError, BackupHeader,
+    BackupReader, BackupSource, BackupTrailer, BackupWriter, DifferentRecord, Restore,
+    RestoreProgress, Restored,
 };
 pub use default_backend::{
     DefaultBackend, DefaultBackendView, DefaultSet, KnownDefault, SetDefault,

@@ -81,6 +81,7 @@ impl Backends<'_> {
     /// # Errors
     ///
     /// - `BackendInUse`: the backend stays as it was.
+    /// - `RestoreNotAccepted`: the backend stays as it was.
     /// - The catalog's `Removed` if a document was deleted by hand: the backend stays as it
     ///   was, or, if that happened during the cleanup, stays marked until the next deletion.
     /// - `BackendChangedConcurrently` if the backend was changed since it was seen.
@@ -114,7 +115,13 @@ impl Backends<'_> {
         }
         let record = held.document.backend.as_ref();
         let Some(record) = record.filter(|record| record.uuid == uuid) else {
-            return Ok(DeletedBackend::only(Destroyed::Done));
+            // The caller has seen a history that was abandoned: the backend may be of it.
+            let is_abandoned =
+                seen.is_some_and(|seen| seen < self.organization.catalog.floor.value());
+            return Ok(DeletedBackend::only(match is_abandoned {
+                true => Destroyed::RecordMissing,
+                false => Destroyed::Done,
+            }));
         };
         if !record.owner.is_known_as(stamp) {
             let owner = Box::new(record.owner.clone());
@@ -127,10 +134,11 @@ impl Backends<'_> {
             return self.return_to_owner(held, former, interrupt).await;
         }
         let on_destroy = record.arguments.on_destroy;
+        // Fenced, since the cleanup deletes what no record names. This process may have opened
+        // the organization before the restoration.
+        let organization = self.organization.keys().hold_record().await?.record;
+        self.organization.expect_accepted(&organization)?;
         if record.state != BackendState::Deleting {
-            // The cleanup deletes what no record names.
-            let organization = self.organization.existing().await?;
-            self.organization.expect_accepted(organization)?;
             // Before the mark, since a creation that reads the mark fails.
             let unfinished = unfinished(record);
             let usage = self.settled_usage(uuid, unfinished, interrupt).await?;

@@ -18,7 +18,9 @@ use planton_envelope::MacKey;
 
 pub use accept::{AcceptRollback, AcceptedRollback};
 pub use file::{BackupFileError, BackupHeader, BackupReader, BackupTrailer, BackupWriter};
-pub use restore::{BackupSource, DifferentRecord, Restore, RestoreProgress, Restored};
+pub use restore::{
+    AfterRestore, BackupSource, DifferentRecord, Restore, RestoreProgress, Restored,
+};
 
 /// How many records are read or written at once.
 const AT_ONCE: usize = 8;

@@ -59,9 +59,22 @@ pub struct Restored {
     pub equal: u64,
     /// Records that differ. They are replaced, if that was asked for.
     pub different: Vec<DifferentRecord>,
-    /// Whether anything was written, by this call or by an interrupted one that it continued.
-    /// The catalog then waits for [`accept_rollback`](Keys::accept_rollback).
-    pub is_pending: bool,
+    /// Whether this call wrote to the catalog.
+    pub applied: bool,
+    /// What has to follow.
+    pub next: AfterRestore,
+}
+
+/// What has to follow a comparison or a restoration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AfterRestore {
+    /// Nothing.
+    Nothing,
+    /// A restoration with the same backup, since one was interrupted. Until then, no other
+    /// process opens the organization.
+    Restore,
+    /// [`accept_rollback`](Keys::accept_rollback).
+    AcceptRollback,
 }
 
 /// The organization's record in the catalog, if there is one.
@@ -104,7 +117,8 @@ impl Keys<'_> {
             missing: 0,
             equal: 0,
             different: Vec::new(),
-            is_pending: false,
+            applied: false,
+            next: present.next(),
         };
         let mut restorer = Restorer {
             keys: self,
@@ -116,12 +130,11 @@ impl Keys<'_> {
         };
         restorer.look_at_organization(&present, &own, &mut restored);
         restorer.look_at_all(source, &mut restored).await?;
-        restored.is_pending = present.is_pending();
         let replaced = match what.overwrites {
             true => restored.different.len(),
             false => 0,
         };
-        let is_due = restored.missing > 0 || replaced > 0 || present.is_being_written();
+        let is_due = restored.missing > 0 || replaced > 0 || restored.next == AfterRestore::Restore;
         if !what.applies || !is_due {
             return Ok(restored);
         }
@@ -132,7 +145,8 @@ impl Keys<'_> {
             missing: 0,
             equal: 0,
             different: Vec::new(),
-            is_pending: true,
+            applied: true,
+            next: AfterRestore::AcceptRollback,
             ..restored
         };
         restorer.look_at_organization(&present, &own, &mut written);
@@ -310,13 +324,13 @@ impl Present {
         }
     }
 
-    fn is_pending(&self) -> bool {
-        self.record().is_some_and(|it| it.restoration.is_some())
-    }
-
-    fn is_being_written(&self) -> bool {
+    fn next(&self) -> AfterRestore {
         let restoration = self.record().and_then(|it| it.restoration.as_ref());
-        restoration.is_some_and(|it| it.state == RestorationState::Writing)
+        match restoration.map(|it| it.state) {
+            None => AfterRestore::Nothing,
+            Some(RestorationState::Writing) => AfterRestore::Restore,
+            Some(RestorationState::Written) => AfterRestore::AcceptRollback,
+        }
     }
 }
 

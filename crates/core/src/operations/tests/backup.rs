@@ -14,8 +14,8 @@ use crate::catalog::{
 };
 use crate::kek::{KekPins, OrganizationFingerprint};
 use crate::operations::{
-    AcceptRollback, AcceptedRollback, BackupFileError, BackupHeader, BackupReader, BackupWriter,
-    DifferentRecord, Restore, Restored,
+    AcceptRollback, AcceptedRollback, AfterRestore, BackupFileError, BackupHeader, BackupReader,
+    BackupWriter, DifferentRecord, Restore, Restored,
 };
 
 const APPLY: Restore = Restore {
@@ -114,8 +114,8 @@ async fn a_lost_catalog_is_restored_record_by_record_and_every_value_opens() {
         .await
         .unwrap();
     assert_eq!(
-        (shown.records, shown.missing, shown.is_pending),
-        (4, 4, false)
+        (shown.records, shown.missing, shown.next),
+        (4, 4, AfterRestore::Nothing)
     );
     assert_eq!(
         world.catalog.list("").await.unwrap(),
@@ -123,7 +123,8 @@ async fn a_lost_catalog_is_restored_record_by_record_and_every_value_opens() {
         "a dry run writes nothing"
     );
     let done = restore(&world, pin, &backup, APPLY).await.unwrap();
-    assert_eq!((done.missing, done.equal, done.is_pending), (4, 0, true));
+    assert_eq!((done.missing, done.equal, done.applied), (4, 0, true));
+    assert_eq!(done.next, AfterRestore::AcceptRollback);
     assert_eq!(world.catalog.list("").await.unwrap(), before);
     // Apart from the note of the restoration, each record is the one of the backup.
     let mut reader = BackupReader::new(&backup[..]).unwrap();
@@ -183,11 +184,19 @@ async fn a_restoration_killed_before_any_write_goes_on_and_meanwhile_nobody_open
                     Err(OperationError::RestoreUnfinished { .. })
                 ));
             }
+            let shown = restore(&world, pin, &backup, Restore::default())
+                .await
+                .unwrap();
+            let next = match (is_begun, is_ended) {
+                (false, _) => AfterRestore::Nothing,
+                (true, false) => AfterRestore::Restore,
+                (true, true) => AfterRestore::AcceptRollback,
+            };
+            assert_eq!((shown.applied, shown.next), (false, next), "{nth}");
             let done = restore(&world, pin, &backup, APPLY).await.unwrap();
-            assert!(
-                done.is_pending && done.different.is_empty(),
-                "{nth}: {done:?}"
-            );
+            assert_eq!(done.next, AfterRestore::AcceptRollback, "{nth}: {done:?}");
+            assert_eq!(done.applied, !is_ended, "{nth}: {done:?}");
+            assert!(done.different.is_empty(), "{nth}: {done:?}");
             for named in ["a", "b", "c"] {
                 assert_eq!(world.value(named).await.unwrap(), "v");
             }

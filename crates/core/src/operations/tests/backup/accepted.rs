@@ -419,11 +419,14 @@ async fn until_a_restoration_is_accepted_nothing_is_deleted_that_no_record_names
         matches!(refused, Err(OperationError::RestoreNotAccepted { .. })),
         "{refused:?}"
     );
-    let refused = delete(&world.warm().await, &backend).await;
-    assert!(
-        matches!(refused, Err(OperationError::RestoreNotAccepted { .. })),
-        "{refused:?}"
-    );
+    // One of them opened the organization before the loss.
+    for process in [process, world.warm().await] {
+        let refused = delete(&process, &backend).await;
+        assert!(
+            matches!(refused, Err(OperationError::RestoreNotAccepted { .. })),
+            "{refused:?}"
+        );
+    }
     assert_eq!(objects(), 3);
 
     accepted(&world).await;
@@ -431,4 +434,24 @@ async fn until_a_restoration_is_accepted_nothing_is_deleted_that_no_record_names
     let process = world.warm().await;
     let now = process.backends().find(&slug("vault")).await.unwrap();
     delete(&process, &now).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_backend_registered_after_the_backup_under_a_used_name_is_missing_and_not_destroyed() {
+    let world = World::new();
+    let process = world.warm().await;
+    let former = declared(&process, "vault", "a").await;
+    delete(&process, &former).await.unwrap();
+    let snapshot = world.catalog.snapshot();
+    let lost = declared(&world.warm().await, "vault", "a").await;
+    world.catalog.restore(snapshot.clone());
+    snapshot_accepted(&world, snapshot).await;
+    let deleted = delete(&world.warm().await, &lost).await.unwrap();
+    assert!(
+        matches!(
+            deleted.destroyed,
+            crate::operations::Destroyed::RecordMissing
+        ),
+        "{deleted:?}"
+    );
 }
