@@ -224,29 +224,50 @@ fn rotate_key(scene: &Scene) {
 #[test]
 fn acc_backup_of_the_whole_platform_is_accepted_though_nothing_notes_it() {
     let scene = Scene::new(&terraform_1_11(), On::Embedded);
-    let workspace = scene.workspace(SECRETS);
-    workspace.settled(&at("1", r#"["kept"]"#));
-    let pins = Pins::of(&scene);
     let platform = scene.embedded().unwrap();
     let copy = platform.with_extension("copy");
-    copied(&platform, &copy);
+    rolled_back(&scene, || {
+        copied(&platform, &copy);
+        Box::new(|| {
+            std::fs::remove_dir_all(&platform).unwrap();
+            copied(&copy, &platform);
+        })
+    });
+}
+
+#[test]
+fn acc_backup_by_a_snapshot_of_the_server_is_accepted_though_nothing_notes_it() {
+    let scene = Scene::new(&terraform_1_11(), On::OpenBao);
+    let server = scene.openbao().unwrap();
+    rolled_back(&scene, || {
+        let snapshot = server.snapshot().unwrap();
+        Box::new(move || server.restore_snapshot(&snapshot).unwrap())
+    });
+}
+
+/// Rotates secrets after a backup of the whole platform, which `back_up` takes and what it
+/// returns restores.
+fn rolled_back<'a>(scene: &Scene, back_up: impl FnOnce() -> Box<dyn FnOnce() + 'a>) {
+    let workspace = scene.workspace(SECRETS);
+    workspace.settled(&at("1", r#"["kept"]"#));
+    let pins = Pins::of(scene);
+    let restore = back_up();
     workspace.settled(&at("2", r#"["kept"]"#));
-    std::fs::remove_dir_all(&platform).unwrap();
-    copied(&copy, &platform);
+    restore();
 
     has(
         &workspace.refused(&at("2", r#"["kept"]"#)),
         &["Catalog Rolled Back"],
     );
     let accept = ["platform", "accept-rollback", "--apply", "--json"];
-    let nothing = json(&pins.run(&scene, &accept));
+    let nothing = json(&pins.run(scene, &accept));
     assert_eq!(nothing["due"], false, "{nothing}");
     has(
         &workspace.refused(&at("2", r#"["kept"]"#)),
         &["Catalog Rolled Back"],
     );
     let accept = [&accept[..], &["--platform-restored"]].concat();
-    assert_eq!(json(&pins.run(&scene, &accept))["accepted"], true);
+    assert_eq!(json(&pins.run(scene, &accept))["accepted"], true);
     // The state takes the restored versions as they are, or writes its own anew.
     workspace.unchanged(&at("1", r#"["kept"]"#));
     let plan = workspace.changes(&at("2", r#"["kept"]"#));

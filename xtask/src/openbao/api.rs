@@ -102,6 +102,28 @@ impl Api {
     ///
     /// If there is no response, or it is not JSON. An error status is not an error.
     pub fn call(&self, method: &str, path: &str, body: Option<&Value>) -> Result<Answer> {
+        let text = body.map(Value::to_string);
+        let (status, body) = self.send(method, path, text.as_deref().map(str::as_bytes))?;
+        let body = if body.trim_ascii().is_empty() {
+            Value::Null
+        } else {
+            serde_json::from_slice(&body)
+                .with_context(|| format!("{method} {}/v1/{path}", self.address))?
+        };
+        Ok(Answer { status, body })
+    }
+
+    /// Calls `method` on `/v1/{path}`, and returns the status and the body as they are.
+    ///
+    /// # Errors
+    ///
+    /// If there is no response.
+    pub(super) fn send(
+        &self,
+        method: &str,
+        path: &str,
+        body: Option<&[u8]>,
+    ) -> Result<(u16, Vec<u8>)> {
         let what = || format!("{method} {}/v1/{path}", self.address);
         let mut request = Request::builder()
             .method(method)
@@ -117,7 +139,7 @@ impl Api {
         }
         let response = match body {
             Some(body) => {
-                let request = request.body(body.to_string()).with_context(what)?;
+                let request = request.body(body).with_context(what)?;
                 self.agent.run(request)
             }
             None => {
@@ -127,14 +149,8 @@ impl Api {
         };
         let mut response = response.with_context(what)?;
         let status = response.status().as_u16();
-        let text = response.body_mut().with_config().limit(1 << 30);
-        let text = text.read_to_string().with_context(what)?;
-        let body = if text.trim().is_empty() {
-            Value::Null
-        } else {
-            serde_json::from_str(&text).with_context(what)?
-        };
-        Ok(Answer { status, body })
+        let body = response.body_mut().with_config().limit(1 << 30);
+        Ok((status, body.read_to_vec().with_context(what)?))
     }
 
     /// Sends a request, and returns the body of a 2xx response.

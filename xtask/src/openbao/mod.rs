@@ -11,7 +11,7 @@ mod tests;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use tempfile::TempDir;
 
 use crate::tools::Tools;
@@ -206,6 +206,37 @@ impl OpenBao {
     /// If it does not end. Then it is killed.
     pub fn stop(&mut self) -> Result<()> {
         self.node.stop()
+    }
+
+    /// Returns a snapshot of the server's storage.
+    ///
+    /// # Errors
+    ///
+    /// If the server rejects the request.
+    pub fn snapshot(&self) -> Result<Vec<u8>> {
+        let (status, snapshot) = self
+            .api
+            .send("GET", "sys/storage/raft/snapshot", None)
+            .context("taking a snapshot")?;
+        ensure!(status == 200, "taking a snapshot gave {status}");
+        Ok(snapshot)
+    }
+
+    /// Replaces the server's storage by a snapshot of it.
+    ///
+    /// # Errors
+    ///
+    /// If the server rejects the request, or is not active again afterwards.
+    pub fn restore_snapshot(&self, snapshot: &[u8]) -> Result<()> {
+        let path = "sys/storage/raft/snapshot";
+        let sent = self.api.send("POST", path, Some(snapshot));
+        let (status, body) = sent.context("restoring a snapshot")?;
+        ensure!(
+            status == 204,
+            "restoring a snapshot gave {status}: {}",
+            String::from_utf8_lossy(&body)
+        );
+        self.await_started()
     }
 
     /// Kills the server as in a power failure.
