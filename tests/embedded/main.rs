@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod attacks;
+mod refresh_listing;
 
 use std::collections::BTreeMap;
 use std::env;

@@ -24,6 +24,7 @@ mod own_diagnostics;
 mod policy;
 mod properties;
 mod quotas;
+mod refresh_listing;
 mod rewrap;
 mod setup;
 mod store;

@@ -7,7 +7,9 @@ use planton_core::operations::{
     ValueSource,
 };
 use planton_vendors::http::RetryPolicy;
-use planton_vendors::openbao::client::{OpenBaoAddress, OpenBaoClient, OpenBaoConfig, PolicyRole};
+use planton_vendors::openbao::client::{
+    OpenBaoAddress, OpenBaoClient, OpenBaoConfig, PolicyRole, PolicyScope,
+};
 use planton_vendors::openbao::{OpenBaoCatalog, OpenBaoStore, TransitKek};
 use planton_vendors::{Connector, KekConnector};
 
@@ -22,22 +24,26 @@ impl Place {
         };
         let fence = self.fence_path();
         let client = OpenBaoClient::with_retry(&config, Some(&fence), retry).unwrap();
-        let scope = &self.scope;
-        let platform = Platform {
-            catalog: Arc::new(OpenBaoCatalog::new(&client, scope, PolicyRole::Apply)),
-            kek: Arc::new(TransitKek::platform(&client, scope)),
-            mac_kek: Arc::new(TransitKek::platform_mac(&client, scope)),
-            former_keks: Vec::new(),
-            kek_connector: Arc::new(KekConnector::default()),
-            store: Arc::new(OpenBaoStore::platform(&client, scope)),
-            connector: Arc::new(Connector::default()),
-        };
-        Organization::new(scope.organization.clone(), platform)
+        let platform = platform(&client, &self.scope);
+        Organization::new(self.scope.organization.clone(), platform)
     }
 
     /// Returns the organization of a new process.
     pub(crate) fn process(&self) -> Organization {
         self.process_at(&self.admin.address, RetryPolicy::default())
+    }
+}
+
+/// Returns the platform of a new process, with this client.
+pub(crate) fn platform(client: &OpenBaoClient, scope: &PolicyScope) -> Platform {
+    Platform {
+        catalog: Arc::new(OpenBaoCatalog::new(client, scope, PolicyRole::Apply)),
+        kek: Arc::new(TransitKek::platform(client, scope)),
+        mac_kek: Arc::new(TransitKek::platform_mac(client, scope)),
+        former_keks: Vec::new(),
+        kek_connector: Arc::new(KekConnector::default()),
+        store: Arc::new(OpenBaoStore::platform(client, scope)),
+        connector: Arc::new(Connector::default()),
     }
 }
 
