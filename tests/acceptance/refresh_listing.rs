@@ -1,11 +1,14 @@
 //! Tests that a plan of many unchanged secrets takes a few requests, and sees every change.
 
+use std::process::Command;
+
+use test_support::plugin_client::Process;
 use xtask::bucket::BucketService;
 use xtask::terraform::Workspace;
 
 use crate::bucket::scene::OnBucket;
 use crate::reading::{Requests, tally};
-use crate::scene::{On, Scene, terraform_1_11};
+use crate::scene::{On, PROVIDER, Scene, terraform_1_11};
 
 const SECRETS: &str = r#"
 variable "number" {
@@ -16,6 +19,19 @@ resource "planton_secret" "each" {
   name             = "of-${count.index}"
   value_wo         = "hunter2"
   value_wo_version = "1"
+}
+"#;
+
+/// Rotates one of them in another state.
+const ROTATION: &str = r#"
+resource "planton_secret" "each" {
+  name             = "of-7"
+  value_wo         = "other"
+  value_wo_version = "2"
+}
+import {
+  to = planton_secret.each
+  id = "of-7"
 }
 "#;
 
@@ -47,11 +63,7 @@ fn a_plan_of_a_thousand_unchanged_secrets_takes_twelve_requests_on_openbao() {
     let requests = Requests::of(&mut workspace);
     assert!(takes(&workspace, PAGE, &requests, 12));
     // Another state rotates one.
-    let other = scene.workspace(
-        "resource \"planton_secret\" \"each\" {\n  name = \"of-7\"\n  value_wo = \"other\"\n  \
-         value_wo_version = \"2\"\n}\nimport {\n  to = planton_secret.each\n  id = \"of-7\"\n}\n",
-    );
-    other.apply(&[]).unwrap().ok().unwrap();
+    scene.workspace(ROTATION).apply(&[]).unwrap().ok().unwrap();
     let planned = workspace.plan_with(&[("number", PAGE)], &["-detailed-exitcode"]);
     let planned = planned.unwrap();
     assert_eq!(planned.outcome().code(), Some(2), "{planned:?}");
@@ -59,7 +71,7 @@ fn a_plan_of_a_thousand_unchanged_secrets_takes_twelve_requests_on_openbao() {
 }
 
 /// A page has a thousand objects there as well, so thirty secrets take as many requests as a
-/// thousand.
+/// thousand, which `tests/bucket/listing.rs` counts.
 fn is_listed_in_a_bucket(service: BucketService) {
     let on = OnBucket::new(service);
     let mut workspace = on.workspace(SECRETS);
@@ -86,4 +98,36 @@ fn a_plan_of_unchanged_secrets_takes_six_requests_on_gcs() {
 #[test]
 fn a_plan_of_unchanged_secrets_takes_six_requests_on_azure() {
     is_listed_in_a_bucket(BucketService::Azure);
+}
+
+#[test]
+fn a_second_plan_of_a_debug_server_sees_what_applies_between_them_did() {
+    let on = OnBucket::new(BucketService::Gcs);
+    let mut workspace = on.workspace(SECRETS);
+    let number = [("number", "40")];
+    workspace.apply(&number).unwrap().ok().unwrap();
+    let requests = Requests::of(&mut workspace);
+    // All further runs in this folder share one provider process.
+    let mut debugged = Command::new(PROVIDER);
+    let log = workspace.root().join("requests.log");
+    debugged.arg("--debug").env("PLANTON_HTTP_REQUEST_LOG", log);
+    let debugged = Process::start(debugged);
+    let line = debugged.first_line.as_str();
+    let providers = line.strip_prefix("TF_REATTACH_PROVIDERS='").unwrap();
+    workspace.env(
+        "TF_REATTACH_PROVIDERS",
+        providers.strip_suffix('\'').unwrap(),
+    );
+    workspace.plan(&number).unwrap().no_changes().unwrap();
+    let sent = requests.take();
+    assert!((1..40).contains(&sent.len()), "a listing: {sent:?}");
+
+    // By another process. Unless the machine is slow, the listing is younger than five seconds
+    // when the next plan begins.
+    on.workspace(ROTATION).apply(&[]).unwrap().ok().unwrap();
+    workspace.plan(&number).unwrap().changes().unwrap();
+    // By the process itself.
+    workspace.apply(&number).unwrap().ok().unwrap();
+    workspace.plan(&number).unwrap().no_changes().unwrap();
+    assert!(!requests.take().is_empty(), "served by the process");
 }
