@@ -1,7 +1,12 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use super::state::Version;
 use super::*;
 use crate::store::conformance::{self, Gap, Sabotage, Sabotaged};
 
