@@ -3,6 +3,7 @@
 use planton_core::catalog::{CatalogStore, RecordKey, Revision, StoredRecord};
 use planton_core::kek::{KeyEncryptionKey, ProvisionKek};
 use planton_core::names::Slug;
+use planton_core::operations::Organization;
 use planton_core::store::{
     Absence, Deletion, DescribeOptions, SecretStore, StoreErrorKind, VersionStatus,
 };
@@ -12,6 +13,7 @@ use planton_vendors::openbao::TransitKek;
 use planton_vendors::openbao::client::{
     KvEntry, OpenBaoClient, PolicyRole, PolicyScope, policy_text,
 };
+use test_support::refresh_listing::{create, refresh, rotate};
 use test_support::wrapping::bound;
 use uuid::Uuid;
 use xtask::faults::{Fault, FaultProxy, Match, ProxyOptions};
@@ -19,7 +21,9 @@ use xtask::openbao::{Cluster, Release, ServerOptions};
 use xtask::tools::Tools;
 
 use super::own::{PAYLOAD, name, version};
+use super::refresh_listing::unchanged;
 use super::support::admin::Admin;
+use super::support::organization::platform;
 use super::support::own::Own;
 use super::support::{config, counted, mount, token};
 
@@ -202,6 +206,25 @@ async fn an_object_is_found_and_removed_through_a_standby_of_2_6() {
         let left = left.list(name().as_str()).await.unwrap();
         assert!(left.is_empty(), "delete {round}: {left:?}");
     }
+}
+
+#[tokio::test]
+async fn a_listing_through_a_standby_of_2_6_changes_no_result() {
+    let behind = Behind::start(&[]).await;
+    let process = |address: &str| {
+        let platform = platform(&behind.fenced(address), &scope("acme"));
+        Organization::new(Slug::parse("acme").unwrap(), platform)
+    };
+    let writer = process(&behind.leader);
+    let mut views = create(&writer, 20).await;
+    let mut confirmed = 0;
+    for round in 0..ROUNDS {
+        // A plan after an apply. The standby may not have its write yet.
+        views[round] = rotate(&writer, &views[round]).await;
+        let refreshed = refresh(&process(&behind.standby), &views).await;
+        confirmed += unchanged(&refreshed, &views);
+    }
+    assert!(confirmed > 0);
 }
 
 #[tokio::test]

@@ -91,7 +91,7 @@ impl Three {
 
 /// Expects that each secret is reported as its state has it. Returns how many were confirmed by a
 /// listing.
-fn unchanged(refreshed: &[Refreshed], views: &[SecretView]) -> usize {
+pub(crate) fn unchanged(refreshed: &[Refreshed], views: &[SecretView]) -> usize {
     let mut unchanged = 0;
     for (refreshed, view) in refreshed.iter().zip(views) {
         match refreshed {
@@ -129,9 +129,12 @@ async fn neither_a_standby_that_lags_nor_a_lost_leader_changes_a_result() {
             "{seen:?}"
         );
         confirmed += unchanged(&without(round, &refreshed), &without(round, &views));
+        views[round] = rotated.clone();
+        // A plan after the apply: a state is never older than what it has seen.
+        let refreshed = refresh(&three.process(&standby), &views).await;
+        confirmed += unchanged(&refreshed, &views);
         // A listing has the process's own write.
         let again = rotate(&fresh, &rotated).await;
-        views[round] = rotated;
         let refreshed = refresh(&fresh, &views).await;
         assert_eq!(refreshed[round], Refreshed::Present(again.clone()));
         confirmed += unchanged(&without(round, &refreshed), &without(round, &views));
