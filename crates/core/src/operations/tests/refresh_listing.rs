@@ -481,3 +481,33 @@ async fn a_caller_without_marks_is_asked_for_singly() {
         Refreshed::Present(place.views[0].clone())
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn versions_on_several_pages_are_listed_while_some_are_asked_for_singly() {
+    const NUMBER: usize = 200;
+    let mut place = Place::with(NUMBER).await;
+    let other = place.world.warm().await;
+    for view in &mut place.views {
+        let twice = rotated(&other, view).await;
+        *view = rotated(&other, &twice).await;
+    }
+    // A host refreshes in another order than pages have.
+    place.views = (0..NUMBER)
+        .map(|number| place.views[number * 7 % NUMBER].clone())
+        .collect();
+    place.world.store.list_pages_of(NUMBER);
+    place.process = Place::started(&place.world).await;
+    let mut sum = singly(0);
+    for first in (0..NUMBER).step_by(10) {
+        let (results, calls) = place.refresh(first..first + 10).await;
+        for (result, view) in results.into_iter().zip(&place.views[first..]) {
+            let is_present = result == Refreshed::Present(view.clone());
+            assert!(is_present || result == Refreshed::Unchanged);
+        }
+        sum.records += calls.records;
+        sum.versions += calls.versions;
+        sum.reads += calls.reads;
+    }
+    assert_eq!((sum.records, sum.versions), (1, 3));
+    assert!(sum.reads <= 30, "{sum:?}");
+}
