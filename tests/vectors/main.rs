@@ -1,6 +1,7 @@
 //! Tests the frozen vectors of format 1 and further cases, through the public interface
 //! and through the second implementation.
 
+mod commands;
 mod offline;
 mod rules;
 

@@ -3,6 +3,10 @@ docs/format.md with nothing but PyPI `cryptography`.
 
     open_envelope.py format-1.json rules.json       checks every vector
     open_envelope.py --identity FILE ENVELOPE        opens an envelope with an age identity
+    open_envelope.py --key-file FILE ENVELOPE        opens an envelope with a key file
+    open_envelope.py --commands ENVELOPE             prints the command that unwraps each DEK
+    open_envelope.py --data-key FILE ENVELOPE        opens an envelope with what such a command
+                                                     printed; `-` reads it from stdin
 
 Whoever holds the KEK can read a secret with these functions alone. A KEK in AWS KMS needs
 PyPI `boto3` as well.
@@ -14,6 +18,7 @@ import hmac
 import json
 import os
 import re
+import shlex
 import ssl
 import string
 import struct
@@ -745,14 +750,127 @@ def open_with_identity(identity_file, envelope_file):
     """Returns the value of a secret's version: nothing but the identity is known."""
     with open(identity_file, encoding="ascii") as file:
         lines = [line.strip() for line in file if line.strip() and not line.startswith("#")]
-    with open(envelope_file, "rb") as file:
-        envelope = Envelope(file.read())
-    # Without a catalog, the context is the envelope's own claim.
-    context = {**envelope.claim, "extension": None}
-    for kek in map(AgeIdentity, lines):
+    return open_with_any(map(AgeIdentity, lines), *read_envelope(envelope_file))
+
+
+def open_with_key_file(key_file, envelope_file):
+    """Returns the value of a secret's version: nothing but the key file is known."""
+    envelope, context = read_envelope(envelope_file)
+    with open(key_file, "rb") as file:
+        content = file.read()
+    organizations = {name.rpartition("/")[2] for kind, name in envelope.wraps if kind == "local"}
+    roots = range(len(read_key_file(content)))
+    keks = (LocalKek(content, name, root) for name in organizations for root in roots)
+    return open_with_any(keks, envelope, context)
+
+
+def open_with_any(keks, envelope, context):
+    for kek in keks:
         if (kek.provider, kek.kek_id) in envelope.wraps:
             return open_with(kek, envelope.bytes, context)
     raise Refused
+
+
+def read_envelope(path):
+    """Returns an envelope of a secret's version and its context."""
+    with open(path, "rb") as file:
+        stored = file.read()
+    # A file in text form may end in a line break, which is no part of it.
+    envelope = Envelope(stored.rstrip(b"\r\n") if stored[:5] == b"pse1." else stored)
+    if envelope.claim["purpose"] != SECRET:
+        sys.exit("The context of this envelope is in its catalog: it is no version of a secret.")
+    # Without a catalog, the context is the envelope's own claim.
+    return envelope, {**envelope.claim, "extension": None}
+
+
+def unwrap_command(provider, kek_id, wrapped, binding):
+    """Returns a command of the key's vendor, for bash, that prints the DEK."""
+    quote = shlex.quote
+
+    def file_of(data):
+        return f"<(echo {base64.b64encode(data).decode()} | base64 --decode)"
+
+    if provider == "aws_kms":
+        reader = Reader(wrapped[1:])
+        context, ciphertext = reader.lp(2048).decode(), reader.data[reader.at :]
+        parts = kek_id.split(":")
+        region = parts[3] or "REGION"
+        # The identifier of a multi-Region key has no Region.
+        key = ":".join(parts[:3] + [region] + parts[4:])
+        return (
+            f"aws kms decrypt --region {quote(region)} --key-id {quote(key)}"
+            f" --ciphertext-blob fileb://{file_of(ciphertext)}"
+            f" --encryption-context {quote(context)} --query Plaintext --output text"
+        )
+    if provider == "gcp_kms":
+        return (
+            f"gcloud kms decrypt --key={quote(kek_id)} --ciphertext-file={file_of(wrapped[9:])}"
+            f" --additional-authenticated-data-file={file_of(binding)} --plaintext-file=-"
+        )
+    if provider == "azure_key_vault_key":
+        value = base64.urlsafe_b64encode(wrapped).rstrip(b"=").decode()
+        body = json.dumps({"alg": "RSA-OAEP-256", "value": value})
+        url = f"{kek_id}/unwrapkey?api-version=7.4"
+        return (
+            f"az rest --method post --resource https://vault.azure.net --url {quote(url)}"
+            f" --body {quote(body)} --query value --output tsv"
+        )
+    if provider in ("transit", "vault_transit"):
+        namespace, path = "", kek_id
+        if provider == "vault_transit":
+            _, namespace, mount, key = kek_id.split(":")
+            path = f"{mount}/{key}"
+        mount, _, key = path.rpartition("/")
+        within = f" -namespace={quote(namespace)}" if namespace else ""
+        return (
+            f"bao write{within} -field=plaintext {quote(f'{mount}/decrypt/{key}')}"
+            f" ciphertext={quote(wrapped.decode())}"
+            f" context={base64.b64encode(binding).decode()}"
+        )
+    if provider == "age":
+        return f"age --decrypt --identity IDENTITY_FILE {file_of(wrapped)}"
+    if provider == "local":
+        return "open_envelope.py --key-file KEY_FILE ENVELOPE"
+    return "a key of an unknown type"
+
+
+def commands(envelope_file):
+    envelope, context = read_envelope(envelope_file)
+    print("# The envelope names its keys. Check that a key is yours before you run its command.")
+    for (provider, kek_id), wrapped in envelope.wraps.items():
+        binding = envelope.binding(context, provider, kek_id)
+        # A comment ends at a line break, which an identifier might contain.
+        print(f"# {provider} {json.dumps(kek_id)}")
+        print(unwrap_command(provider, kek_id, wrapped, binding))
+
+
+def open_with_data_key(data_key_file, envelope_file):
+    """Returns the value of a secret's version: a KMS has unwrapped its DEK."""
+    envelope, context = read_envelope(envelope_file)
+    if data_key_file == "-":
+        given = sys.stdin.buffer.read()
+    else:
+        with open(data_key_file, "rb") as file:
+            given = file.read()
+    if len(given) not in (32, 64):
+        text = given.strip().rstrip(b"=").replace(b"+", b"-").replace(b"/", b"_")
+        given = base64.urlsafe_b64decode(text + b"=" * (-len(text) % 4))
+    if len(given) == 64:
+        bindings = (envelope.binding(context, *kek) for kek in envelope.wraps)
+        if not any(hmac.compare_digest(given[32:], binding) for binding in bindings):
+            raise Refused
+        given = given[:32]
+    if len(given) != 32:
+        raise Refused
+    plaintext, _ = envelope.open(given, context)
+    return read_value(plaintext)
+
+
+def show(value):
+    """Writes a value to stdout: a text and bytes as they are, pairs as JSON."""
+    if isinstance(value, dict):
+        value = canonical(value)
+    sys.stdout.buffer.write(value if isinstance(value, bytes) else value.encode())
 
 
 def read_json(path):
@@ -761,9 +879,15 @@ def read_json(path):
 
 
 def main():
-    if sys.argv[1] == "--identity":
-        sys.stdout.write(open_with_identity(*sys.argv[2:]))
-        return
+    opens = {
+        "--identity": open_with_identity,
+        "--key-file": open_with_key_file,
+        "--data-key": open_with_data_key,
+    }
+    if sys.argv[1] == "--commands":
+        return commands(*sys.argv[2:])
+    if sys.argv[1] in opens:
+        return show(opens[sys.argv[1]](*sys.argv[2:]))
     vectors, rules = map(read_json, sys.argv[1:])
     check(vectors)
     check_rules(rules, vectors)
