@@ -36,7 +36,7 @@ pub struct OperationContext {
     /// apply.
     pub insisted_tries: u32,
     /// Maximum number of tries of each request; `None` for that of the client's policy. It is for
-    /// requests that the caller can do without.
+    /// requests that the caller can do without. A first try whose connection breaks is not counted.
     pub max_tries: Option<u32>,
     /// Time until which a request may be sent, or sent again, even within a commit. One in
     /// flight is not interrupted.

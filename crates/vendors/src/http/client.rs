@@ -224,7 +224,7 @@ impl HttpClient {
                 }
                 Err(_) => return outcome,
             };
-            if context.max_tries.is_some_and(|most| tries >= most) {
+            if is_last_try(&context, tries, &outcome) {
                 return outcome.map(|response| response.after(tries));
             }
             let bounds = context.after(tries);
@@ -361,6 +361,20 @@ impl HttpResponse {
         self.retried = tries > 1;
         self
     }
+}
+
+/// Returns whether the operation allows no further try.
+fn is_last_try(
+    context: &OperationContext,
+    tries: u32,
+    outcome: &Result<HttpResponse, HttpError>,
+) -> bool {
+    // A server may close an idle connection just when it is used again.
+    let is_interrupted =
+        matches!(outcome, Err(error) if error.kind() == HttpErrorKind::Interrupted);
+    let uncounted = u32::from(is_interrupted && tries == 1);
+    let most = context.max_tries;
+    most.is_some_and(|most| tries >= most.saturating_add(uncounted))
 }
 
 /// Returns true for methods whose requests are expected to have a body.
