@@ -100,7 +100,10 @@ impl Backends<'_> {
         interrupt.before("delete backend")?;
         // The entries of secrets that this process has deleted are removed first.
         let settled = self.organization.settle_in_time();
-        let (held, ()) = tokio::join!(self.hold(&name), settled);
+        // Fenced, since the cleanup deletes what no record names. This process may have opened
+        // the organization before a restoration.
+        let keys = self.organization.keys();
+        let (held, (), organization) = tokio::join!(self.hold(&name), settled, keys.hold_record());
         let mut held = held?;
         if held.is_absent() {
             return Ok(DeletedBackend::only(Destroyed::RecordMissing));
@@ -134,10 +137,7 @@ impl Backends<'_> {
             return self.return_to_owner(held, former, interrupt).await;
         }
         let on_destroy = record.arguments.on_destroy;
-        // Fenced, since the cleanup deletes what no record names. This process may have opened
-        // the organization before the restoration.
-        let organization = self.organization.keys().hold_record().await?.record;
-        self.organization.expect_accepted(&organization)?;
+        self.organization.expect_accepted(&organization?.record)?;
         if record.state != BackendState::Deleting {
             // Before the mark, since a creation that reads the mark fails.
             let unfinished = unfinished(record);

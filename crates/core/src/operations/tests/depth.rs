@@ -269,7 +269,7 @@ async fn registering_and_deleting_a_backend() {
     let deletion = delete(&warm.process, &warm.backend);
     let (deleted, cost_of_it) = warm.timed.run(deletion).await;
     assert_eq!(deleted.unwrap(), DONE);
-    is(cost_of_it, cost(12, 12), "delete");
+    is(cost_of_it, cost(14, 12), "delete");
 }
 
 /// The first secret of a process, and of an organization.
