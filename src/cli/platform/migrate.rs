@@ -33,6 +33,10 @@ pub(super) struct Migrate {
     /// the same variables.
     #[arg(long, conflicts_with = "apply")]
     sweep: bool,
+    /// Also move versions whose data keys no key at hand unwraps. They stay unreadable without
+    /// the key that wraps them now.
+    #[arg(long)]
+    allow_unopened: bool,
     #[command(flatten)]
     how: How,
 }
@@ -115,6 +119,7 @@ async fn migrated(
         organization: migration.slug().to_string(),
         target: migration.to().to_string(),
         is_complete: false,
+        allows_unopened: migrate.allow_unopened,
         survey: None,
         done: None,
     };
@@ -123,7 +128,8 @@ async fn migrated(
     }
     if !migrate.sweep {
         let survey = survey(migration, interrupt).await?;
-        let is_hindered = !survey.obstacles.is_empty();
+        let is_hindered =
+            !survey.obstacles.is_empty() || !survey.unopened.is_empty() && !migrate.allow_unopened;
         moved.survey = Some(survey.into());
         if is_hindered || !migrate.apply {
             return Ok(moved);

@@ -79,6 +79,10 @@ pub(crate) struct MovedRecord<T> {
     pub moved: Move,
     /// The document that this record has replaced.
     pub document: T,
+    /// Whether it was written after the migration was complete, and the target does not have it
+    /// yet.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub late: bool,
 }
 
 impl<T> Form<T> {
@@ -232,6 +236,7 @@ mod tests {
                 generation: 7,
                 ..SecretDocument::default()
             },
+            late: false,
         })
     }
 

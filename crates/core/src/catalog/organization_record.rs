@@ -158,6 +158,11 @@ impl OrganizationState {
             .map_or(Ok(()), |elsewhere| Err(elsewhere.error(&record_key())))
     }
 
+    /// Returns whether no migration has this platform as its source or its target.
+    pub(crate) fn is_in_place(&self) -> bool {
+        self.elsewhere().is_none()
+    }
+
     /// Returns the error of [`expect_in_place`](Self::expect_in_place) for a record whose MAC
     /// was verified; `None` if there is none.
     pub(crate) fn verified_elsewhere(&self) -> Option<CatalogError> {

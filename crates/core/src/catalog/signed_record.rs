@@ -10,8 +10,8 @@ use serde_json::error::Category;
 use super::last_look::LastLook;
 use super::moved::error_of_moved;
 use super::{
-    CatalogError, CatalogErrorKind, CatalogStore, Epoch, GenerationFloor, Generations, RecordKey,
-    Revision, StoredRecord,
+    CatalogError, CatalogErrorKind, CatalogStore, Epoch, GenerationFloor, Generations,
+    ORGANIZATION_RECORD, OrganizationRecord, RecordKey, Revision, StoredRecord,
 };
 use crate::marks::{ListedMarks, Mark, MarkQuery};
 use planton_envelope::MacKey;
@@ -77,11 +77,14 @@ impl Catalog {
         &self,
         key: &RecordKey,
     ) -> Result<Option<Loaded<T>>, CatalogError> {
-        self.store
-            .read(key)
-            .await?
-            .map(|stored| self.parse(key, stored))
-            .transpose()
+        let Some(stored) = self.store.read(key).await? else {
+            return Ok(None);
+        };
+        match self.parse(key, stored) {
+            // It may be a stale read, from before the organization came back.
+            Err(error) if error.kind() == CatalogErrorKind::Moved => self.load_fenced(key).await,
+            parsed => parsed.map(Some),
+        }
     }
 
     /// Loads the record behind a fence, so the result is not a stale read.
@@ -93,11 +96,36 @@ impl Catalog {
         &self,
         key: &RecordKey,
     ) -> Result<Option<Loaded<T>>, CatalogError> {
-        self.store
-            .read_fenced(key)
-            .await?
-            .map(|stored| self.parse(key, stored))
-            .transpose()
+        let Some(stored) = self.store.read_fenced(key).await? else {
+            return Ok(None);
+        };
+        match self.parse(key, stored) {
+            Ok(loaded) => Ok(Some(loaded)),
+            Err(error) => Err(self.checked(key, error).await),
+        }
+    }
+
+    /// Returns the error of a document that says that it has moved: `Altered` if the
+    /// organization is here.
+    ///
+    /// # Security
+    ///
+    /// Whoever writes the catalog can put such a record in the place of a document without any
+    /// key. The organization's record is marked before its documents move.
+    async fn checked(&self, key: &RecordKey, error: CatalogError) -> CatalogError {
+        let organization = RecordKey::new(ORGANIZATION_RECORD);
+        if error.kind() != CatalogErrorKind::Moved || *key == organization {
+            return error;
+        }
+        let Ok(Some(stored)) = self.store.read_fenced(&organization).await else {
+            return error;
+        };
+        match parse::<OrganizationRecord>(&organization, stored) {
+            Ok(loaded) if loaded.record.state.is_in_place() => {
+                CatalogError::new(CatalogErrorKind::Altered, "read", key.as_str())
+            }
+            _ => error,
+        }
     }
 
     /// Loads a record at least as new as every write of this process.

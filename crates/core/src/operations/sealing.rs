@@ -152,6 +152,11 @@ impl Unsealed {
         SecretValue::from_plaintext(&opened.plaintext).ok()
     }
 
+    /// Returns whether the data key is that of the envelope. Decrypts nothing.
+    pub(crate) fn is_key(&self) -> bool {
+        self.envelope.is_key(&self.data_key, &self.context)
+    }
+
     /// Seals the value again in the same context, under a fresh data key; `None` if the
     /// envelope does not open in its context.
     ///

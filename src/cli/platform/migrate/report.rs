@@ -18,6 +18,8 @@ pub(super) struct Moved {
     pub(super) target: String,
     /// Whether the target has all, and is in use.
     pub(super) is_complete: bool,
+    /// Whether versions may move that no key at hand opens.
+    pub(super) allows_unopened: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) survey: Option<Survey>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -33,6 +35,7 @@ pub(super) struct Survey {
     rewraps: usize,
     keys: Vec<String>,
     lost: Vec<Named>,
+    unopened: Vec<Named>,
     obstacles: Vec<Named>,
 }
 
@@ -75,6 +78,7 @@ impl From<MigrationSurvey> for Survey {
             rewraps: survey.rewraps,
             keys: survey.keys.iter().map(pin_of).collect(),
             lost: named(survey.lost),
+            unopened: named(survey.unopened),
             obstacles: named(survey.obstacles),
         }
     }
@@ -107,7 +111,7 @@ impl Report for Moved {
 
     fn status(&self) -> u8 {
         let survey = self.survey.as_ref();
-        let is_hindered = survey.is_some_and(|survey| !survey.obstacles.is_empty());
+        let is_hindered = survey.is_some_and(|survey| self.is_hindered(survey));
         let has_failed = self
             .done
             .as_ref()
@@ -117,6 +121,10 @@ impl Report for Moved {
 }
 
 impl Moved {
+    fn is_hindered(&self, survey: &Survey) -> bool {
+        !survey.obstacles.is_empty() || !survey.unopened.is_empty() && !self.allows_unopened
+    }
+
     fn survey_text(&self, survey: &Survey) -> String {
         let Survey {
             secrets,
@@ -136,12 +144,13 @@ impl Moved {
             let _ = write!(text, "\n\nKeys of the new platform:\n  {keys}");
         }
         list(&mut text, LOST, &survey.lost);
+        list(&mut text, NOT_OPENED, &survey.unopened);
         list(
             &mut text,
             "The migration cannot begin before these are removed",
             &survey.obstacles,
         );
-        if survey.obstacles.is_empty() && self.done.is_none() {
+        if !self.is_hindered(survey) && self.done.is_none() {
             text.push_str(
                 "\n\nNothing was changed. Run the command again with --apply to move the \
                  organization. Applies and plans fail until it is done.",
@@ -193,6 +202,10 @@ impl Moved {
 const LOST: &str = "Versions that their backend does not have, or not as recorded. The next plan \
                     of their state shows the present ones as lost, before and after the migration";
 
+const NOT_OPENED: &str = "Versions that would become unreadable. Make their key available (for \
+                          Transit, lower min_decryption_version), or write these secrets again. \
+                          With --allow-unopened, they are copied as they are";
+
 const UNOPENED: &str = "Do not delete them, nor its key: the versions that were copied without \
                         being opened are still wrapped under that key, and the new platform cannot \
                         read them. Write these secrets again, from a source of their values.";
@@ -223,6 +236,7 @@ mod tests {
             organization: "acme".to_owned(),
             target: "embedded = { path = \"/b\" }".to_owned(),
             is_complete: false,
+            allows_unopened: false,
             survey: None,
             done: None,
         }
@@ -258,6 +272,25 @@ mod tests {
         };
         assert_eq!(free.status(), 0);
         assert!(free.text().contains("--apply"));
+    }
+
+    #[test]
+    fn versions_that_no_key_opens_keep_a_migration_from_beginning_unless_they_are_allowed() {
+        for (allows_unopened, status) in [(false, 1), (true, 0)] {
+            let survey = MigrationSurvey {
+                unopened: vec![unmoved("prod/db")],
+                ..MigrationSurvey::default()
+            };
+            let moved = Moved {
+                allows_unopened,
+                survey: Some(survey.into()),
+                ..moved()
+            };
+            assert_eq!(moved.status(), status);
+            let text = moved.text();
+            assert!(text.contains("prod/db, version 2: denied"), "{text}");
+            assert_eq!(text.contains("with --apply"), allows_unopened, "{text}");
+        }
     }
 
     #[test]

@@ -5,7 +5,8 @@ use futures_util::{StreamExt as _, stream};
 use super::copy::{Copying, secrets};
 use super::fence::{There, removed};
 use super::report::{Migrated, Unmoved};
-use super::versions::{is_lost, unmoved};
+use super::stragglers::Succeeds as _;
+use super::versions::{UNOPENED, is_lost, unmoved};
 use super::{AT_ONCE, CHUNK};
 use crate::catalog::{
     BackendDocument, DefaultBackendRecord, Form, RecordKey, SecretDocument, SecretRecord,
@@ -15,6 +16,39 @@ use crate::operations::OperationError;
 use crate::operations::held_document::Document;
 
 impl Copying<'_> {
+    /// Returns the versions on the target whose data keys are still wrapped under a key of the
+    /// source. Reads records, and no envelope.
+    ///
+    /// # Errors
+    ///
+    /// Failures of the target's catalog; `Catalog(Altered)`.
+    pub(super) async fn unopened(&self) -> Result<Vec<Unmoved>, OperationError> {
+        let migration = self.migration;
+        let mac_key = migration.source.keys().mac_key().await?;
+        let catalog = &migration.target.catalog;
+        let mut unopened = Vec::new();
+        for some in catalog.list("secrets").await?.chunks(CHUNK) {
+            self.interrupt.before("verify migration")?;
+            let each = some
+                .iter()
+                .map(|key| catalog.load::<Form<SecretDocument>>(key));
+            let mut loaded = stream::iter(each.collect::<Vec<_>>()).buffered(AT_ONCE);
+            while let Some(loaded) = loaded.next().await {
+                let Some(loaded) = loaded? else { continue };
+                loaded.verify(mac_key)?;
+                let Form::Here(document) = &loaded.record else {
+                    continue;
+                };
+                for secret in secrets(document) {
+                    let stuck = secret.versions.iter();
+                    let stuck = stuck.filter(|version| self.built_in.is_stuck(version));
+                    unopened.extend(stuck.map(|version| unmoved(secret, version, UNOPENED)));
+                }
+            }
+        }
+        Ok(unopened)
+    }
+
     /// Compares each document of the target with the one that it is a copy of, and each version
     /// of the built-in backend with its record. Adds to `done` what is wrong.
     ///
@@ -56,12 +90,17 @@ impl Copying<'_> {
                 let same = source.generation == target.generation
                     && source.backend.as_ref().map(|it| it.uuid)
                         == target.backend.as_ref().map(|it| it.uuid);
-                Ok(differs(key, same))
+                let is_later = target.generation > source.generation;
+                Ok(differs(key, same || is_later && target.succeeds(&source)))
             }
             _ => {
                 let (source, target) = self.both::<DefaultBackendRecord>(key).await?;
                 let same = source.generation == target.generation;
-                Ok(differs(key, same && source.backend == target.backend))
+                let is_later = target.generation > source.generation;
+                Ok(differs(
+                    key,
+                    is_later || same && source.backend == target.backend,
+                ))
             }
         }
     }
@@ -80,6 +119,11 @@ impl Copying<'_> {
 
     async fn verify_secrets(&self, key: &RecordKey) -> Result<Vec<Unmoved>, OperationError> {
         let (source, target) = self.both::<SecretDocument>(key).await?;
+        // A process that has had the target open since an earlier time there may change what is
+        // copied already.
+        if target.generation > source.generation && target.succeeds(&source) {
+            return Ok(Vec::new());
+        }
         let mut wrong = differs(key, is_copy(&source, &target));
         if !wrong.is_empty() {
             return Ok(wrong);

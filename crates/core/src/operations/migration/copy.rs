@@ -6,14 +6,15 @@ use std::sync::Arc;
 use futures_util::{StreamExt as _, stream};
 use uuid::Uuid;
 
-use super::fence::There;
+use super::fence::{Fence, There};
 use super::report::{Copied, Migrated, Unmoved};
 use super::stage::Begun;
+use super::stragglers::Succeeds;
 use super::versions::{BuiltIn, Puts, delete};
 use super::{AT_ONCE, CHUNK, Migration};
 use crate::catalog::{
-    BackendDocument, CatalogErrorKind, DefaultBackendRecord, EntryKey, Form, RecordKey, Revision,
-    SecretDocument, SecretRecord,
+    BackendDocument, CatalogErrorKind, DefaultBackendRecord, EntryKey, Form, MovedRecord,
+    RecordKey, Revision, SecretDocument, SecretRecord,
 };
 use crate::names::Slug;
 use crate::operations::held_document::Document;
@@ -88,7 +89,13 @@ impl<'a> Copying<'a> {
     ) -> Result<(), OperationError> {
         let catalog = &self.migration.source.catalog;
         let mut keys = Vec::new();
-        for prefix in ["backends", "entries", "secrets"] {
+        // What was destroyed on the target has no entries there any more. Each document brings
+        // its own.
+        let prefixes: &[&str] = match self.sweeps {
+            true => &["backends", "secrets"],
+            false => &["backends", "entries", "secrets"],
+        };
+        for prefix in prefixes {
             let mut listed = catalog.list(prefix).await?;
             listed.retain(|key| !self.done.contains(key));
             keys.push(listed);
@@ -138,33 +145,65 @@ impl<'a> Copying<'a> {
 
     /// Copies the record of a backend, its credentials under the key of the target.
     async fn backend(&self, key: &RecordKey) -> Result<Copied, OperationError> {
-        let (migration, moved) = (self.migration, &self.begun.moved);
+        let migration = self.migration;
         self.expect_vacant::<BackendDocument>(key).await?;
-        let mut document: BackendDocument = migration.fence(key, moved, self.interrupt).await?;
+        let fenced: MovedRecord<BackendDocument> = migration.fence(key, self.fence()).await?;
         let revision = match migration.there::<BackendDocument>(key).await? {
             There::Vacant(revision) => revision,
-            There::Copied(_) => return Ok(Copied::default()),
+            There::Copied(there) => return self.found(key, &fenced, &there).await,
         };
+        let mut document = fenced.document.clone();
         if let Some(record) = &mut document.backend {
             let mut counts = RewrappedRecords::default();
             rewrap_credentials(record, &self.keyring, &self.versions, &mut counts).await?;
         }
         document.write_id = Uuid::new_v4();
-        self.written(key, document, revision).await
+        self.written(key, (document, revision), &fenced).await
     }
 
     async fn default(&self, key: &RecordKey) -> Result<Copied, OperationError> {
-        let (migration, moved) = (self.migration, &self.begun.moved);
+        let migration = self.migration;
         self.expect_vacant::<DefaultBackendRecord>(key).await?;
-        let mut document: DefaultBackendRecord =
-            migration.fence(key, moved, self.interrupt).await?;
+        let fenced: MovedRecord<DefaultBackendRecord> = migration.fence(key, self.fence()).await?;
         match migration.there::<DefaultBackendRecord>(key).await? {
-            There::Copied(_) => Ok(Copied::default()),
+            There::Copied(there) => self.found(key, &fenced, &there).await,
             There::Vacant(revision) => {
+                let mut document = fenced.document.clone();
                 document.write_id = Uuid::new_v4();
-                self.written(key, document, revision).await
+                self.written(key, (document, revision), &fenced).await
             }
         }
+    }
+
+    fn fence(&self) -> Fence<'a> {
+        Fence {
+            moved: &self.begun.moved,
+            late: self.sweeps,
+            interrupt: self.interrupt,
+        }
+    }
+
+    /// Returns the outcome for a document that the target has. One that came late may have been
+    /// fenced by a sweep that was killed, and its name may have been used anew on the target
+    /// before it was copied.
+    ///
+    /// # Errors
+    ///
+    /// `MigrationTargetTaken`.
+    async fn found<T: Succeeds>(
+        &self,
+        key: &RecordKey,
+        fenced: &MovedRecord<T>,
+        there: &T,
+    ) -> Result<Copied, OperationError> {
+        if !fenced.late {
+            return Ok(Copied::default());
+        }
+        if !there.succeeds(&fenced.document) {
+            return Err(self.migration.taken());
+        }
+        self.migration.note_copied(key, fenced).await?;
+        Ok(Copied::default())
     }
 
     /// Checks, where others use the target already, that nobody has written there what is still
@@ -180,9 +219,7 @@ impl<'a> Copying<'a> {
         let found = self.migration.source.catalog.load_fenced::<Form<T>>(key);
         match (found.await?, self.migration.there::<T>(key).await?) {
             (Some(found), There::Copied(_)) if matches!(found.record, Form::Here(_)) => {
-                Err(OperationError::MigrationTargetTaken {
-                    organization: self.migration.target.slug().clone(),
-                })
+                Err(self.migration.taken())
             }
             _ => Ok(()),
         }
@@ -191,14 +228,18 @@ impl<'a> Copying<'a> {
     async fn written<T: Document>(
         &self,
         key: &RecordKey,
-        document: T,
-        revision: Revision,
+        (document, revision): (T, Revision),
+        fenced: &MovedRecord<T>,
     ) -> Result<Copied, OperationError> {
         let written = self
             .migration
             .write(key, document, revision, self.interrupt);
+        let is_new = written.await?;
+        if is_new && fenced.late {
+            self.migration.note_copied(key, fenced).await?;
+        }
         Ok(Copied {
-            is_new: written.await?,
+            is_new,
             ..Copied::default()
         })
     }
@@ -223,13 +264,14 @@ impl<'a> Copying<'a> {
 
     /// Copies the document of a name, with the versions of its secrets.
     async fn secret(&self, key: &RecordKey) -> Result<Copied, OperationError> {
-        let (migration, moved) = (self.migration, &self.begun.moved);
+        let migration = self.migration;
         self.expect_vacant::<SecretDocument>(key).await?;
-        let mut document: SecretDocument = migration.fence(key, moved, self.interrupt).await?;
+        let fenced: MovedRecord<SecretDocument> = migration.fence(key, self.fence()).await?;
         let revision = match migration.there::<SecretDocument>(key).await? {
             There::Vacant(revision) => revision,
-            There::Copied(_) => return Ok(Copied::default()),
+            There::Copied(there) => return self.found(key, &fenced, &there).await,
         };
+        let mut document = fenced.document.clone();
         let (mut done, mut puts) = (Copied::default(), Puts::default());
         let moved = self.move_secrets(&mut document, &mut done, &mut puts);
         if let Err(error) = moved.await {
@@ -246,6 +288,9 @@ impl<'a> Copying<'a> {
         }
         puts.delete_superseded().await;
         self.delete_leftovers(leftovers).await;
+        if fenced.late {
+            migration.note_copied(key, &fenced).await?;
+        }
         done.is_new = true;
         Ok(done)
     }

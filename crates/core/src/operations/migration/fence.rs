@@ -12,6 +12,15 @@ use crate::operations::{Interrupt, OperationError};
 /// How often a document is fenced again while others write.
 const TRIES: usize = 32;
 
+/// How a document is fenced.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Fence<'a> {
+    pub(super) moved: &'a Move,
+    /// Whether the migration is complete already.
+    pub(super) late: bool,
+    pub(super) interrupt: &'a Interrupt,
+}
+
 /// What the target has under a key.
 pub(super) enum There<T> {
     /// Nothing of this migration. A document may be written at this revision.
@@ -29,9 +38,13 @@ impl Migration {
     pub(super) async fn fence<T: Document>(
         &self,
         key: &RecordKey,
-        moved: &Move,
-        interrupt: &Interrupt,
-    ) -> Result<T, OperationError> {
+        fence: Fence<'_>,
+    ) -> Result<MovedRecord<T>, OperationError> {
+        let Fence {
+            moved,
+            late,
+            interrupt,
+        } = fence;
         let catalog = &self.source.catalog;
         let mac_key = self.source.keys().mac_key().await?;
         // A stale read makes the compare-and-set fail, which then returns the present record.
@@ -40,28 +53,55 @@ impl Migration {
             let loaded = found.ok_or_else(|| removed(key))?;
             loaded.verify(mac_key)?;
             let document = match loaded.record {
-                Form::Moved(other) if other.moved.id == moved.id => return Ok(other.document),
+                Form::Moved(other) if other.moved.id == moved.id => return Ok(other),
                 Form::Moved(other) => {
                     let elsewhere = other.moved.elsewhere(MoveProgress::Moved);
                     return Err(elsewhere.error(key).into());
                 }
                 Form::Here(document) => document,
             };
-            let form = Form::Moved(MovedRecord {
+            let record = MovedRecord {
                 moved: moved.clone(),
                 document,
-            });
+                late,
+            };
+            let form = Form::Moved(record.clone());
             interrupt.before("fence document")?;
             let written = catalog.compare_and_set(key, &form, Some(mac_key), loaded.revision);
             match OperationContext::committing(written).await? {
-                Compared::Written(_) => {
-                    let (Form::Moved(MovedRecord { document, .. }) | Form::Here(document)) = form;
-                    return Ok(document);
-                }
+                Compared::Written(_) => return Ok(record),
                 Compared::Overtaken(now) => found = now,
             }
         }
         Err(CatalogError::new(CatalogErrorKind::Conflict, "write", key.as_str()).into())
+    }
+
+    /// Notes on the source that the target has a document that came late.
+    ///
+    /// # Errors
+    ///
+    /// Failures of the catalog. Another sweep may have noted it.
+    pub(super) async fn note_copied<T: Document>(
+        &self,
+        key: &RecordKey,
+        record: &MovedRecord<T>,
+    ) -> Result<(), OperationError> {
+        let catalog = &self.source.catalog;
+        let mac_key = self.source.keys().mac_key().await?;
+        let found = catalog.load_fenced::<Form<T>>(key).await?;
+        let found = found.ok_or_else(|| removed(key))?;
+        found.verify(mac_key)?;
+        match &found.record {
+            Form::Moved(present) if present.moved.id == record.moved.id => {}
+            _ => return Ok(()),
+        }
+        let form = Form::Moved(MovedRecord {
+            late: false,
+            ..record.clone()
+        });
+        let written = catalog.compare_and_set(key, &form, Some(mac_key), found.revision);
+        OperationContext::committing(written).await?;
+        Ok(())
     }
 
     /// Returns what the target has under `key`.

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use tokio::time::Instant;
+use uuid::Uuid;
 
 use super::Migration;
 use super::copy::Copying;
-use super::report::Migrated;
+use super::report::{Migrated, Unmoved};
 use super::stage::{Held, Stage, held, overtaken, wraps};
 use crate::catalog::{Catalog, Compared, Move, OrganizationRecord, OrganizationState};
 use crate::deadline::{OperationContext, Stop, duration_in_tests};
@@ -36,16 +37,24 @@ impl Migration {
         interrupt.before("migrate")?;
         let mut done = Migrated::default();
         match self.stage().await? {
-            Stage::Done { .. } => {
+            Stage::Done { source, target } => {
                 done.is_complete = true;
+                done.unopened = self.unopened(&source, &target, interrupt).await?;
                 return Ok(done);
             }
-            Stage::Complete { source } => {
-                self.point(&source, interrupt).await?;
+            Stage::Complete { source, id } => {
+                self.point(&source, id, interrupt).await?;
                 done.is_complete = true;
+                if let Stage::Done { source, target } = self.stage().await? {
+                    done.unopened = self.unopened(&source, &target, interrupt).await?;
+                }
                 return Ok(done);
             }
             stage => {
+                done.failed = self.stragglers(&stage).await?;
+                if !done.failed.is_empty() {
+                    return Ok(done);
+                }
                 let begun = self.begin(stage, interrupt).await?;
                 let marked = Instant::now();
                 let mut copying = Copying::new(self, &begun, interrupt).await?;
@@ -55,6 +64,8 @@ impl Migration {
                 wait_until(marked + fence_wait()).await?;
                 interrupt.before("last listing")?;
                 self.expect_arriving(&begun.moved).await?;
+                // The last pass tries again what has failed in the first.
+                done.failed.clear();
                 copying.pass(&mut done, report).await?;
                 if done.failed.is_empty() {
                     self.expect_arriving(&begun.moved).await?;
@@ -66,6 +77,8 @@ impl Migration {
                     }
                 }
                 if done.failed.is_empty() {
+                    // An earlier call may have copied some of them.
+                    done.unopened = copying.unopened().await?;
                     self.finish(&begun.moved, interrupt).await?;
                     done.is_complete = true;
                 }
@@ -99,8 +112,28 @@ impl Migration {
             let mut copying = Copying::new(self, &begun, interrupt).await?;
             copying.sweeps = true;
             copying.pass(&mut done, report).await?;
+            done.unopened = copying.unopened().await?;
         }
         Ok(done)
+    }
+
+    /// Returns the versions that a migration that is done has copied without opening them.
+    async fn unopened(
+        &self,
+        source: &Held,
+        target: &Held,
+        interrupt: &Interrupt,
+    ) -> Result<Vec<Unmoved>, OperationError> {
+        let mac_key = self.source.keys().mac_key().await?;
+        match self.reopen(source, target, mac_key)? {
+            Some(begun) => {
+                Copying::new(self, &begun, interrupt)
+                    .await?
+                    .unopened()
+                    .await
+            }
+            None => Ok(Vec::new()),
+        }
     }
 
     /// Checks that the target still awaits this migration. While this call waited, another may
@@ -140,14 +173,21 @@ impl Migration {
         } else if !target.has_arrived(moved) {
             return Err(overtaken());
         }
-        self.point(&source, interrupt).await
+        self.point(&source, moved.id, interrupt).await
     }
 
-    /// Leaves the way to the target on the source.
-    async fn point(&self, source: &Held, interrupt: &Interrupt) -> Result<(), OperationError> {
-        let OrganizationState::Moving { migration, .. } = &source.record.state else {
+    /// Leaves the way to the target of the migration `id` on the source.
+    async fn point(
+        &self,
+        source: &Held,
+        id: Uuid,
+        interrupt: &Interrupt,
+    ) -> Result<(), OperationError> {
+        let migration = match &source.record.state {
+            OrganizationState::Moving { migration, .. } if migration.id == id => migration,
             // Another call has finished.
-            return Ok(());
+            OrganizationState::Moved { migration, .. } if migration.id == id => return Ok(()),
+            _ => return Err(overtaken()),
         };
         let mut record = source.record.clone();
         record.generation += 1;

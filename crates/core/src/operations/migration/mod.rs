@@ -26,6 +26,7 @@ mod finish;
 mod pointer;
 mod report;
 mod stage;
+mod stragglers;
 mod survey;
 mod versions;
 

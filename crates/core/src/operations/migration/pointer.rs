@@ -1,6 +1,8 @@
 //! Verifies the record that leads to another platform, for whoever finds it.
 
 use crate::catalog::{CatalogError, CatalogErrorKind, Loaded, OrganizationRecord};
+use crate::kek::KekErrorKind;
+use crate::operations::organization::key;
 use crate::operations::{Keys, OperationError};
 
 impl Keys<'_> {
@@ -28,6 +30,10 @@ impl Keys<'_> {
                 if altered.kind() == CatalogErrorKind::Altered =>
             {
                 altered.into()
+            }
+            // The key is there, and the wraps are not its own.
+            Err(OperationError::Kek(error)) if error.kind() == KekErrorKind::Refused => {
+                CatalogError::new(CatalogErrorKind::Altered, "verify", key().as_str()).into()
             }
             // The former key may be gone, or withheld from this role.
             Err(_) => moved.into(),

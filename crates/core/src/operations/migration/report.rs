@@ -24,6 +24,8 @@ pub struct MigrationSurvey {
     /// Versions that their backend does not have any more, or not as their records say. They
     /// move as lost.
     pub lost: Vec<Unmoved>,
+    /// Versions whose data keys no key at hand unwraps. They would be copied as they are.
+    pub unopened: Vec<Unmoved>,
     /// What keeps the migration from beginning.
     pub obstacles: Vec<Unmoved>,
 }

@@ -44,7 +44,7 @@ pub(super) enum Stage {
         id: Uuid,
     },
     /// The target has all, and the source does not say so yet.
-    Complete { source: Held },
+    Complete { source: Held, id: Uuid },
     /// It is done.
     Done { source: Held, target: Held },
 }
@@ -140,7 +140,8 @@ impl Migration {
             }
             // Another target may have the organization from an earlier time.
             (S::Moving { migration, .. }, S::Ready { .. }) if target.has_arrived(migration) => {
-                Stage::Complete { source }
+                let id = migration.id;
+                Stage::Complete { source, id }
             }
             (S::Moved { migration, .. }, S::Ready { .. }) if target.has_arrived(migration) => {
                 Stage::Done { source, target }
@@ -154,7 +155,7 @@ impl Migration {
     }
 
     /// Returns the error of a target that is no target.
-    fn taken(&self) -> OperationError {
+    pub(super) fn taken(&self) -> OperationError {
         OperationError::MigrationTargetTaken {
             organization: self.target.slug().clone(),
         }

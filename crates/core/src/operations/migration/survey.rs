@@ -9,12 +9,14 @@ use super::versions::{is_lost, unmoved};
 use super::{AT_ONCE, CHUNK, Migration};
 use crate::catalog::{
     BackendDocument, DefaultBackendRecord, Form, RecordKey, SecretDocument, SecretRecord,
-    SecretState,
+    SecretState, VersionRecord,
 };
+use crate::kek::{KekErrorKind, WrapNames};
 use crate::names::Slug;
 use crate::operations::backends::Trust;
 use crate::operations::held_document::Document;
-use crate::operations::secrets::limit_of;
+use crate::operations::sealing::unseal;
+use crate::operations::secrets::{context, limit_of};
 use crate::operations::{Backend, Interrupt, OperationError};
 use planton_envelope::{Envelope, KekId};
 
@@ -41,6 +43,7 @@ impl Migration {
         let stage = self.stage().await?;
         if let Stage::Vacant { target, .. } = &stage {
             self.name_keys(target.is_some(), &mut found).await;
+            found.obstacles = self.stragglers(&stage).await?;
         }
         let source = match stage {
             Stage::Vacant { source, .. } | Stage::Begun { source, .. } => source,
@@ -144,17 +147,7 @@ impl Migration {
         looked: &mut Looked,
     ) -> Result<(), OperationError> {
         if secret.backend != platform.uuid {
-            let source_keys = self.source_keys();
-            let is_due = |keks: &[KekId]| keks.iter().any(|kek| source_keys.contains(kek));
-            let due = secret.versions.iter().filter(|it| is_due(&it.keks)).count();
-            if due > 0 {
-                let source = self.source.backends();
-                let backend = source.of_secret(secret, Trust::Mac).await?;
-                backend.expect_marker().await?;
-                backend.keyring.get().await?;
-            }
-            looked.rewraps += due;
-            return Ok(());
+            return self.look_at_registered(secret, looked).await;
         }
         let limit = limit_of(self.target.platform.store.capability());
         for version in &secret.versions {
@@ -170,6 +163,8 @@ impl Migration {
                         );
                         looked.obstacles.push(unmoved(secret, version, &reason));
                     }
+                    self.try_to_open(secret, (version, envelope), platform, looked)
+                        .await?;
                 }
                 Err(error) if is_lost(&error) => {
                     let reason = error.with_sources();
@@ -180,7 +175,64 @@ impl Migration {
         }
         Ok(())
     }
+
+    /// Looks at what is to be wrapped again on a registered backend.
+    async fn look_at_registered(
+        &self,
+        secret: &SecretRecord,
+        looked: &mut Looked,
+    ) -> Result<(), OperationError> {
+        let source_keys = self.source_keys();
+        let is_due = |keks: &[KekId]| keks.iter().any(|kek| source_keys.contains(kek));
+        let due = secret.versions.iter().filter(|it| is_due(&it.keks));
+        let due: Vec<_> = due.collect();
+        if due.is_empty() {
+            return Ok(());
+        }
+        let source = self.source.backends();
+        let backend = source.of_secret(secret, Trust::Mac).await?;
+        backend.expect_marker().await?;
+        looked.rewraps += due.len();
+        for version in due {
+            match backend.fetch_envelope(secret, version).await {
+                Ok(envelope) => {
+                    self.try_to_open(secret, (version, envelope), &backend, looked)
+                        .await?;
+                }
+                Err(error) if is_lost(&error) => {
+                    let reason = error.with_sources();
+                    looked.lost.push(unmoved(secret, version, &reason));
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// Unwraps the data key of a version, and notes it if no key at hand does. Opens no value.
+    async fn try_to_open(
+        &self,
+        secret: &SecretRecord,
+        (version, envelope): (&VersionRecord, Envelope),
+        backend: &Backend,
+        looked: &mut Looked,
+    ) -> Result<(), OperationError> {
+        let organization = self.source.existing().await?.uuid;
+        let context = context(organization, secret, version.number);
+        let names = WrapNames::secret(self.source.slug(), &secret.name);
+        let keyring = backend.keyring.get().await?;
+        match unseal(envelope, context, &names, keyring, &version.keks).await {
+            Ok(unsealed) if unsealed.is_key() => Ok(()),
+            Err(error) if error.kind() != KekErrorKind::Refused => Err(error.into()),
+            _ => {
+                looked.unopened.push(unmoved(secret, version, NOT_OPENED));
+                Ok(())
+            }
+        }
+    }
 }
+
+const NOT_OPENED: &str = "no key at hand unwraps its data key";
 
 /// What a look at one record has found.
 #[derive(Debug, Default)]
@@ -190,6 +242,7 @@ struct Looked {
     versions: usize,
     rewraps: usize,
     lost: Vec<Unmoved>,
+    unopened: Vec<Unmoved>,
     obstacles: Vec<Unmoved>,
 }
 
@@ -200,6 +253,7 @@ impl MigrationSurvey {
         self.versions += looked.versions;
         self.rewraps += looked.rewraps;
         self.lost.extend(looked.lost);
+        self.unopened.extend(looked.unopened);
         self.obstacles.extend(looked.obstacles);
     }
 }

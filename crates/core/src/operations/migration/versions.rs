@@ -85,6 +85,12 @@ impl BuiltIn {
             .any(|kek| self.source_keys.contains(kek))
     }
 
+    /// Returns whether a data key is wrapped under a key of the source, and not under the main
+    /// key of the target, which may be the same one.
+    pub(super) fn is_stuck(&self, version: &VersionRecord) -> bool {
+        self.is_due(version) && !version.keks.contains(self.keyring.main().id())
+    }
+
     /// Wraps the data key of an envelope under the keys of `keyring`; `None` if no key at hand
     /// unwraps it.
     async fn rewrapped(
@@ -225,7 +231,8 @@ pub(super) fn is_lost(error: &OperationError) -> bool {
     }
 }
 
-const UNOPENED: &str = "no key at hand unwraps its data key, so it was copied as it is";
+pub(super) const UNOPENED: &str =
+    "no key at hand unwrapped its data key, so it was copied as it was";
 
 pub(super) fn unmoved(secret: &SecretRecord, version: &VersionRecord, reason: &str) -> Unmoved {
     Unmoved {

@@ -64,6 +64,11 @@ impl TestKek {
         self.version.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// Takes the newest version back, as a restored backup of the service does.
+    pub(super) fn forget_newest(&self) {
+        self.version.fetch_sub(1, Ordering::Relaxed);
+    }
+
     /// Deletes the key. A key of the same identifier that is created later opens nothing
     /// that this one has wrapped.
     pub(super) fn lose(&self) {
@@ -81,7 +86,10 @@ impl TestKek {
     /// Returns the wrap of the inner key.
     fn inner_wrap(&self, wrapped: &WrappedKey) -> Result<WrappedKey, KekError> {
         match wrapped.as_bytes() {
-            [_, inner @ .., epoch] if *epoch == self.epoch.load(Ordering::Relaxed) => {
+            [version, inner @ .., epoch]
+                if *epoch == self.epoch.load(Ordering::Relaxed)
+                    && *version <= self.version.load(Ordering::Relaxed) =>
+            {
                 Ok(WrappedKey::new(inner.to_vec()))
             }
             _ => Err(self.error(KekErrorKind::Refused)),

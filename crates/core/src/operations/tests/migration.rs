@@ -4,6 +4,8 @@ mod kills;
 mod late_writers;
 mod refusals;
 mod rivals;
+mod stragglers;
+mod unopened;
 
 use std::sync::Arc;
 
