@@ -5,7 +5,6 @@ use futures_util::{StreamExt as _, stream};
 use super::copy::{Copying, secrets};
 use super::fence::{There, removed};
 use super::report::{Migrated, Unmoved};
-use super::stragglers::Succeeds as _;
 use super::versions::{UNOPENED, is_lost, unmoved};
 use super::{AT_ONCE, CHUNK};
 use crate::catalog::{
@@ -13,11 +12,13 @@ use crate::catalog::{
     SecretState, VersionRecord,
 };
 use crate::operations::OperationError;
+use crate::operations::backends::Trust;
 use crate::operations::held_document::Document;
 
 impl Copying<'_> {
     /// Returns the versions on the target whose data keys are still wrapped under a key of the
-    /// source. Reads records, and no envelope.
+    /// source. Reads the envelopes of these only: a lost version still has its former wraps in
+    /// its record.
     ///
     /// # Errors
     ///
@@ -39,14 +40,38 @@ impl Copying<'_> {
                 let Form::Here(document) = &loaded.record else {
                     continue;
                 };
-                for secret in secrets(document) {
+                for secret in secrets(document).filter(|it| it.state == SecretState::Ready) {
                     let stuck = secret.versions.iter();
-                    let stuck = stuck.filter(|version| self.built_in.is_stuck(version));
-                    unopened.extend(stuck.map(|version| unmoved(secret, version, UNOPENED)));
+                    for version in stuck.filter(|version| self.built_in.is_stuck(version)) {
+                        if !self.is_lost_there(secret, version).await? {
+                            unopened.push(unmoved(secret, version, UNOPENED));
+                        }
+                    }
                 }
             }
         }
         Ok(unopened)
+    }
+
+    /// Returns whether the target's record names a version that its backend does not have.
+    async fn is_lost_there(
+        &self,
+        secret: &SecretRecord,
+        version: &VersionRecord,
+    ) -> Result<bool, OperationError> {
+        let target = &self.built_in.target;
+        let fetched = if secret.backend == target.uuid {
+            target.fetch_envelope(secret, version).await
+        } else {
+            let backends = self.migration.target.backends();
+            let backend = backends.of_secret(secret, Trust::Mac).await?;
+            backend.fetch_envelope(secret, version).await
+        };
+        match fetched {
+            Ok(_) => Ok(false),
+            Err(error) if is_lost(&error) => Ok(true),
+            Err(error) => Err(error),
+        }
     }
 
     /// Compares each document of the target with the one that it is a copy of, and each version
@@ -91,7 +116,7 @@ impl Copying<'_> {
                     && source.backend.as_ref().map(|it| it.uuid)
                         == target.backend.as_ref().map(|it| it.uuid);
                 let is_later = target.generation > source.generation;
-                Ok(differs(key, same || is_later && target.succeeds(&source)))
+                Ok(differs(key, same || is_later))
             }
             _ => {
                 let (source, target) = self.both::<DefaultBackendRecord>(key).await?;
@@ -119,23 +144,23 @@ impl Copying<'_> {
 
     async fn verify_secrets(&self, key: &RecordKey) -> Result<Vec<Unmoved>, OperationError> {
         let (source, target) = self.both::<SecretDocument>(key).await?;
-        // A process that has had the target open since an earlier time there may change what is
-        // copied already.
-        if target.generation > source.generation && target.succeeds(&source) {
-            return Ok(Vec::new());
-        }
-        let mut wrong = differs(key, is_copy(&source, &target));
+        // A process that has had the target open since an earlier time there may change or
+        // destroy what is copied already. Nothing that it could create is there: late documents
+        // keep a return from beginning.
+        let is_later = target.generation > source.generation;
+        let mut wrong = differs(key, is_later || is_copy(&source, &target));
         if !wrong.is_empty() {
             return Ok(wrong);
         }
-        for (before, secret) in secrets(&source).zip(secrets(&target)) {
-            if secret.state != SecretState::Ready {
-                continue;
-            }
-            for (former, version) in before.versions.iter().zip(&secret.versions) {
-                let found = self
-                    .verify_version((before, former), (secret, version))
-                    .await?;
+        for secret in secrets(&target).filter(|it| it.state == SecretState::Ready) {
+            let before = source.secret(secret.uuid);
+            for version in &secret.versions {
+                let former = before.and_then(|before| {
+                    let mut versions = before.versions.iter();
+                    let former = versions.find(|it| it.number == version.number);
+                    former.map(|former| (before, former))
+                });
+                let found = self.verify_version(former, (secret, version)).await?;
                 wrong.extend(found.map(|reason| unmoved(secret, version, &reason)));
             }
         }
@@ -145,7 +170,7 @@ impl Copying<'_> {
     /// Returns what is wrong with a version on the target.
     async fn verify_version(
         &self,
-        (before, former): (&SecretRecord, &VersionRecord),
+        former: Option<(&SecretRecord, &VersionRecord)>,
         (secret, version): (&SecretRecord, &VersionRecord),
     ) -> Result<Option<String>, OperationError> {
         let built_in = &self.built_in;
@@ -155,6 +180,9 @@ impl Copying<'_> {
         let envelope = match built_in.target.fetch_envelope(secret, version).await {
             Ok(envelope) => envelope,
             Err(error) if is_lost(&error) => {
+                let Some((before, former)) = former else {
+                    return Ok(Some(error.with_sources()));
+                };
                 // It may have been lost before.
                 return match built_in.source.fetch_envelope(before, former).await {
                     Err(lost) if is_lost(&lost) => Ok(None),

@@ -89,15 +89,12 @@ impl<'a> Copying<'a> {
     ) -> Result<(), OperationError> {
         let catalog = &self.migration.source.catalog;
         let mut keys = Vec::new();
-        // What was destroyed on the target has no entries there any more. Each document brings
-        // its own.
-        let prefixes: &[&str] = match self.sweeps {
-            true => &["backends", "secrets"],
-            false => &["backends", "entries", "secrets"],
-        };
-        for prefix in prefixes {
+        for prefix in ["backends", "entries", "secrets"] {
             let mut listed = catalog.list(prefix).await?;
             listed.retain(|key| !self.done.contains(key));
+            if self.sweeps && prefix == "entries" {
+                listed = self.late_entries(listed).await?;
+            }
             keys.push(listed);
         }
         let default = DefaultBackendRecord::key(&());

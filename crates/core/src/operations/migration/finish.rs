@@ -159,6 +159,7 @@ impl Migration {
         let target = held(target.ok_or_else(|| self.target.missing())?, mac_key)?;
         let source = self.source.catalog.load_fenced(&key()).await?;
         let source = held(source.ok_or_else(|| self.source.missing())?, mac_key)?;
+        expect_left(&source, moved)?;
         if let OrganizationState::Arriving { migration, .. } = &target.record.state
             && migration.id == moved.id
         {
@@ -225,6 +226,20 @@ impl Migration {
             }
             Compared::Overtaken(_) => Err(overtaken()),
         }
+    }
+}
+
+/// Checks that the source is out of use by this migration, before the target comes into use. A
+/// record that something else has put there would leave both in use.
+fn expect_left(source: &Held, moved: &Move) -> Result<(), OperationError> {
+    match &source.record.state {
+        OrganizationState::Moving { migration, .. }
+        | OrganizationState::Moved { migration, .. }
+            if migration.id == moved.id =>
+        {
+            Ok(())
+        }
+        _ => Err(overtaken()),
     }
 }
 

@@ -1,10 +1,13 @@
 //! Documents that were written to a platform after the organization had left it.
 
 use super::Migration;
-use super::copy::secrets;
+use super::copy::{Copying, secrets};
 use super::report::Unmoved;
 use super::stage::Stage;
-use crate::catalog::{BackendDocument, DefaultBackendRecord, Form, RecordKey, SecretDocument};
+use crate::catalog::{
+    BackendDocument, DefaultBackendRecord, EntryRecord, Form, RecordKey, SecretDocument,
+    record_key_of_name,
+};
 use crate::operations::OperationError;
 use crate::operations::held_document::Document;
 
@@ -30,6 +33,46 @@ impl Succeeds for BackendDocument {
 impl Succeeds for DefaultBackendRecord {
     fn succeeds(&self, former: &Self) -> bool {
         self.generation > former.generation || self.backend == former.backend
+    }
+}
+
+impl Copying<'_> {
+    /// Returns the entries of writes that began after the migration, and that no document
+    /// names: their writers were killed. A sweep copies the others only with their secret, since
+    /// users of the target may have removed them with their objects.
+    ///
+    /// # Errors
+    ///
+    /// Failures of the source's catalog; `Catalog(Altered)`.
+    pub(super) async fn late_entries(
+        &self,
+        listed: Vec<RecordKey>,
+    ) -> Result<Vec<RecordKey>, OperationError> {
+        let source = &self.migration.source.catalog;
+        let mac_key = self.migration.source.keys().mac_key().await?;
+        let mut late = Vec::new();
+        for key in listed {
+            let Some(entry) = source.load::<EntryRecord>(&key).await? else {
+                continue;
+            };
+            entry.verify(mac_key)?;
+            let EntryRecord {
+                name, written_at, ..
+            } = entry.record;
+            if written_at < self.begun.moved.since {
+                continue;
+            }
+            let document = record_key_of_name(&name);
+            let document = source.load::<Form<SecretDocument>>(&document).await?;
+            let is_committed = document.is_some_and(|document| {
+                let mut entries = secrets(document.record.document()).flat_map(|it| it.entries());
+                entries.any(|entry| entry.record_key() == key)
+            });
+            if !is_committed {
+                late.push(key);
+            }
+        }
+        Ok(late)
     }
 }
 

@@ -3,6 +3,7 @@
 mod kills;
 mod late_writers;
 mod refusals;
+mod returns;
 mod rivals;
 mod stragglers;
 mod unopened;
