@@ -84,6 +84,16 @@ impl ConnectKek for KekConnector {
         opener.is_still(settings, credential, id, http).await
     }
 
+    async fn newest_version(
+        &self,
+        settings: &KekSettings,
+        credential: &StoreCredential,
+    ) -> Result<Option<Arc<dyn KeyEncryptionKey>>, KekError> {
+        let opener = type_of(settings)?.opener;
+        let http = self.http.clone();
+        opener.newest_version(settings, credential, http).await
+    }
+
     fn open(
         &self,
         settings: &KekSettings,

@@ -26,12 +26,16 @@ pub(super) async fn unwrapped(
     let mut first_failure = None;
     for (id, wrapped) in envelope.wrapped_keys() {
         let mut keys = keys.iter().filter(|_| found.allows(id));
-        let Some((key, of_key)) = keys.find(|(key, _)| key.id() == id) else {
+        let opener = |(key, of_key): &OpenKey| {
+            let itself = (key.id() == id).then(|| Arc::clone(key));
+            Some((itself.or_else(|| key.version(id))?, of_key.clone()))
+        };
+        let Some((key, of_key)) = keys.find_map(opener) else {
             continue;
         };
         let mut names = found.names.clone();
         if let Some(organization) = of_key {
-            names.organization = organization.clone();
+            names.organization = organization;
         }
         let binding = envelope.binding_in(&found.context, id);
         match key.unwrap(wrapped, names.bound(binding)).await {

@@ -1,5 +1,8 @@
 //! Buckets whose main key is in GCP KMS, Azure Key Vault or Transit.
 
+use std::collections::BTreeMap;
+
+use serde_json::Value;
 use tempfile::TempDir;
 use xtask::bucket::BucketService;
 use xtask::terraform::Workspace;
@@ -122,6 +125,60 @@ fn acc_bucket_lives_with_two_keys_in_transit() {
     lives_with_a_second_key(Service::Transit);
 }
 
+const LATER: &str = r#"
+resource "planton_secret" "later" {
+  name     = "later"
+  generate = { length = 40 }
+}
+"#;
+
+/// Returns the keys that wrap the newest version of a secret.
+fn keks(records: &BTreeMap<String, Value>, name: &str) -> Vec<Value> {
+    let mut records = records.values();
+    let record = records.find(|record| record["current"]["name"]["name"] == name);
+    let versions = &record.unwrap()["current"]["versions"];
+    let newest = versions.as_array().and_then(|all| all.last()).unwrap();
+    newest["keks"].as_array().unwrap().clone()
+}
+
+/// A new version of the key wraps without a change of the configuration, and `rewrap` moves
+/// everything to it, the MAC key among it.
+fn follows_a_rotation(keyed: &Keyed, workspace: &Workspace, key: &str, pins: &[(&str, &str)]) {
+    workspace.settled(&[]);
+    let first = keyed.on.records()["organization"]["main_key"].clone();
+    keyed.service.rotate(&keyed.place, key);
+    workspace.write("later.tf", LATER).unwrap();
+    workspace.settled(&[]);
+    let records = keyed.on.records();
+    assert_eq!(keks(&records, "given"), [first.clone()]);
+    let second = keks(&records, "later");
+    assert_ne!(second, [first.clone()]);
+    assert_eq!(keyed.value("given"), "hunter2 of the first");
+    let generated = keyed.value("generated");
+    let later = keyed.value("later");
+
+    let open = ["open", "--from-backend", "--platform-key", "--secret"];
+    for name in ["given", "later"] {
+        let opened = keyed.on.run(&[&open[..], &[name]].concat(), pins);
+        has(&told(&opened, 0), &["The envelope opens"]);
+    }
+    told(&keyed.on.run(&["rewrap"], pins), 0);
+    let records = keyed.on.records();
+    assert_eq!(records["organization"]["main_key"], second[0]);
+    let mac_key = &records["organization"]["state"]["mac_key"];
+    assert_eq!(mac_key[0]["kek"], second[0], "{}", records["organization"]);
+    let id = first["id"].as_str().unwrap();
+    let (_, path) = id.split_once("/keys/").unwrap();
+    let disabled = serde_json::json!({"attributes": {"enabled": false}});
+    let fake = keyed.place.azure_fake();
+    fake.key("PATCH", &format!("keys/{path}"), &disabled)
+        .unwrap();
+    workspace.settled(&[]);
+    assert_eq!(keyed.value("given"), "hunter2 of the first");
+    assert_eq!(keyed.value("generated"), generated);
+    assert_eq!(keyed.value("later"), later);
+}
+
 /// `platform init` creates the organization, and its fingerprint is pinned.
 #[test]
 fn acc_bucket_lives_with_a_key_in_azure_key_vault() {
@@ -141,11 +198,15 @@ fn acc_bucket_lives_with_a_key_in_azure_key_vault() {
         on: keyed.on.pinned(pins),
         ..keyed
     };
-    keyed.lives(&keyed.workspace(SECRETS), &key);
+    let workspace = keyed.workspace(SECRETS);
     let fingerprint = made["fingerprint"].as_str().unwrap();
-    let pinned = [("PLANTON_ORGANIZATION_FINGERPRINT", fingerprint)];
-    let verified = keyed
-        .on
-        .run(&["verify"], &[&variables[..], &pinned].concat());
-    has(&told(&verified, 0), &["verified"]);
+    let allowed = format!("{}:{key}", service.type_name());
+    let pins = [
+        ("PLANTON_ORGANIZATION_FINGERPRINT", fingerprint),
+        ("PLANTON_ALLOWED_KEY_IDS", &allowed),
+    ];
+    let pinned = [&variables[..], &pins].concat();
+    follows_a_rotation(&keyed, &workspace, &key, &pinned);
+    keyed.lives(&workspace, &key);
+    has(&told(&keyed.on.run(&["verify"], &pinned), 0), &["verified"]);
 }

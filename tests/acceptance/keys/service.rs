@@ -256,7 +256,7 @@ impl Service {
     }
 
     /// Gives the key a new version.
-    pub(super) fn rotate(self, place: &Place, key: &str) {
+    pub(crate) fn rotate(self, place: &Place, key: &str) {
         match self {
             Self::Aws => place.moto().rotate_kms_key(key).unwrap(),
             Self::Gcp => {

@@ -97,6 +97,22 @@ pub trait ConnectKek: Send + Sync + Debug + 'static {
         id: &KekId,
     ) -> Result<bool, KekError>;
 
+    /// Asks the service for the newest version of the key that `settings` name, where each
+    /// version is a KEK with an identifier of its own; `None` without a request for all other
+    /// types of keys.
+    ///
+    /// # Errors
+    ///
+    /// As [`resolve`](Self::resolve).
+    async fn newest_version(
+        &self,
+        settings: &KekSettings,
+        credential: &StoreCredential,
+    ) -> Result<Option<Arc<dyn KeyEncryptionKey>>, KekError> {
+        let _ = (settings, credential);
+        Ok(None)
+    }
+
     /// Opens the key `id`, which `settings` resolved to when they were saved. Sends
     /// nothing before the key's first use.
     ///

@@ -29,6 +29,12 @@ impl Keyring {
         }
     }
 
+    /// Puts another key in the place of the main key.
+    #[must_use]
+    pub fn with_main(self, main: Arc<dyn KeyEncryptionKey>) -> Self {
+        Self { main, ..self }
+    }
+
     /// Adds keys under which each data key is wrapped as well.
     #[must_use]
     pub fn with_escrow(self, escrow: Vec<Arc<dyn KeyEncryptionKey>>) -> Self {
@@ -91,6 +97,15 @@ impl Keyring {
     pub fn opening(&self) -> impl Iterator<Item = &Arc<dyn KeyEncryptionKey>> {
         let ordinary = std::iter::once(&self.main).chain(&self.former);
         self.rescue.iter().chain(ordinary)
+    }
+
+    /// Returns the first of the opening keys that has one of the identifiers `ids`, or a
+    /// version that has one.
+    #[must_use]
+    pub fn opener(&self, ids: &[&KekId]) -> Option<Arc<dyn KeyEncryptionKey>> {
+        let itself = self.opening().find(|kek| ids.contains(&kek.id())).cloned();
+        let mut keks = self.opening();
+        itself.or_else(|| keks.find_map(|kek| ids.iter().find_map(|id| kek.version(id))))
     }
 
     /// Returns the identifiers of the keys that wrap, the main key first.

@@ -8,9 +8,11 @@ mod error;
 mod keyring;
 mod local;
 mod pins;
+mod reworded;
 mod service;
 
 use std::fmt::Debug;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use futures_util::stream::{self, StreamExt as _};
@@ -64,6 +66,29 @@ pub trait KeyEncryptionKey: Send + Sync + Debug + 'static {
         wrapped: &WrappedKey,
         context: WrapContext<'_>,
     ) -> Result<DataKey, KekError>;
+
+    /// Returns the newest version of this key, which wraps in its place; `None` if this key
+    /// itself wraps. Only a key whose versions are KEKs with identifiers of their own has one.
+    ///
+    /// # Errors
+    ///
+    /// As [`describe`](Self::describe).
+    async fn successor(&self) -> Result<Option<Arc<dyn KeyEncryptionKey>>, KekError> {
+        Ok(None)
+    }
+
+    /// Returns the version `id` of this key, which unwraps what that version has wrapped;
+    /// `None` for every other key. Sends no request.
+    fn version(&self, id: &KekId) -> Option<Arc<dyn KeyEncryptionKey>> {
+        let _ = id;
+        None
+    }
+
+    /// Returns whether this key or a version of it has the identifier `id`, and so unwraps what
+    /// is under it.
+    fn covers(&self, id: &KekId) -> bool {
+        self.id() == id || self.version(id).is_some()
+    }
 
     /// Returns the names that `wrapped` itself claims, to open it without a catalog; `None`
     /// if a wrap by this key contains no names, and opens with any.
@@ -195,6 +220,16 @@ pub trait ProvisionKek: KeyEncryptionKey {
     ///
     /// `Misconfigured` or `NotFound` if the place does not have the recorded key.
     async fn resolve_newest(&self) -> Result<(), KekError> {
+        Ok(())
+    }
+
+    /// Moves to the newest version of the recorded key. Every process that opens the recorded
+    /// key opens all its versions, so the new identifier need not be committed.
+    ///
+    /// # Errors
+    ///
+    /// As [`successor`](KeyEncryptionKey::successor).
+    async fn resolve_newest_version(&self) -> Result<(), KekError> {
         Ok(())
     }
 

@@ -2,13 +2,14 @@
 //! which settings name.
 
 use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use async_trait::async_trait;
 use tokio::sync::OnceCell;
 
 use planton_envelope::{DataKey, KekId, WrappedKey};
 
+use super::reworded::{Reworded, reworded};
 use super::{
     ConnectKek, KekError, KekErrorKind, KekSettings, KeyDescription, KeyEncryptionKey,
     ProvisionKek, Rewrap, WrapContext, WrapNames,
@@ -44,6 +45,10 @@ pub struct ServiceKek {
     /// Puts the remedies of the key's type into the words of the settings.
     reword: fn(&str) -> String,
     compared: OnceCell<()>,
+    /// The newest version, where each version is a KEK of its own. Asked for once.
+    newest: OnceCell<Option<Arc<dyn KeyEncryptionKey>>>,
+    /// Other versions of the key, which unwrap what they have wrapped.
+    versions: Mutex<Vec<Arc<dyn KeyEncryptionKey>>>,
 }
 
 #[derive(Debug)]
@@ -74,6 +79,8 @@ impl ServiceKek {
             installed: OnceLock::new(),
             reword: str::to_owned,
             compared: OnceCell::new(),
+            newest: OnceCell::new(),
+            versions: Mutex::default(),
         }
     }
 
@@ -85,10 +92,7 @@ impl ServiceKek {
     }
 
     fn reworded(&self, error: KekError) -> KekError {
-        match error.remedy().map(self.reword) {
-            Some(remedy) => error.with_remedy(remedy),
-            None => error,
-        }
+        reworded(self.reword, error)
     }
 
     /// Returns the key, whether or not it is the one that the settings name.
@@ -140,9 +144,42 @@ impl ServiceKek {
         }
     }
 
+    /// Asks the service for the newest version of the opened key, where each version is a KEK of
+    /// its own. As long as that one cannot be used, nothing takes the place of the opened one.
+    async fn newest_version(
+        &self,
+        opened: &Opened,
+    ) -> Result<Option<Arc<dyn KeyEncryptionKey>>, KekError> {
+        let asked = self
+            .connector
+            .newest_version(&self.settings, &self.credential);
+        match asked.await {
+            Ok(newest) => Ok(newest.map(|newest| self.in_own_words(newest))),
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    KekErrorKind::Disabled | KekErrorKind::Misconfigured
+                ) =>
+            {
+                let key = opened.kek.id();
+                tracing::warn!(%error, %key, "the key's newest version is not used");
+                Ok(None)
+            }
+            Err(error) => Err(gone_for_good(self.reworded(error))),
+        }
+    }
+
+    /// Puts the remedies of an opened key into the words of the settings.
+    fn in_own_words(&self, kek: Arc<dyn KeyEncryptionKey>) -> Arc<dyn KeyEncryptionKey> {
+        Arc::new(Reworded {
+            kek,
+            reword: self.reword,
+        })
+    }
+
     fn keep(&self, kek: Arc<dyn KeyEncryptionKey>, may_have_moved: bool) {
         let opened = Opened {
-            kek,
+            kek: self.in_own_words(kek),
             may_have_moved,
         };
         // Another task may have been first. It has asked for the same key.
@@ -181,27 +218,43 @@ impl KeyEncryptionKey for ServiceKek {
     }
 
     async fn prepare(&self) -> Result<(), KekError> {
-        match self.opened() {
-            Some(_) => {
-                let prepared = self.current().await?.prepare().await;
-                prepared.map_err(|error| self.reworded(error))
-            }
-            None => Ok(()),
+        if self.opened().is_none() {
+            return Ok(());
         }
+        let current = self.current().await?;
+        if self.successor().await?.is_some() {
+            return Ok(());
+        }
+        current.prepare().await
+    }
+
+    async fn successor(&self) -> Result<Option<Arc<dyn KeyEncryptionKey>>, KekError> {
+        let Some(opened) = self.opened().filter(|_| self.installed.get().is_none()) else {
+            return Ok(None);
+        };
+        let newest = self.newest.get_or_try_init(|| self.newest_version(opened));
+        Ok(newest.await?.clone())
+    }
+
+    fn version(&self, id: &KekId) -> Option<Arc<dyn KeyEncryptionKey>> {
+        // Before the record was read, nothing says that the settings name this key.
+        self.opened()?;
+        if !self.connector.names(&self.settings, id) {
+            return None;
+        }
+        let mut versions = self.versions.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = versions.iter().find(|known| known.id() == id) {
+            return Some(Arc::clone(known));
+        }
+        let opened = self.connector.open(&self.settings, &self.credential, id);
+        let opened = self.in_own_words(opened.ok()?);
+        versions.push(Arc::clone(&opened));
+        Some(opened)
     }
 
     async fn wrap(&self, dek: &DataKey, context: WrapContext<'_>) -> Result<WrappedKey, KekError> {
         let wrapped = self.current().await?.wrap(dek, context).await;
-        let wrapped = wrapped.map_err(|error| self.reworded(error));
-        wrapped.map_err(|error| match error.kind() {
-            // A key, or the version of one, that is gone for good.
-            KekErrorKind::Disabled | KekErrorKind::NotFound => {
-                let remedy = error.remedy().unwrap_or_default();
-                let remedy = format!("{remedy} {INSTALL}");
-                error.with_remedy(remedy.trim_start())
-            }
-            _ => error,
-        })
+        wrapped.map_err(gone_for_good)
     }
 
     async fn unwrap(
@@ -209,8 +262,7 @@ impl KeyEncryptionKey for ServiceKek {
         wrapped: &WrappedKey,
         context: WrapContext<'_>,
     ) -> Result<DataKey, KekError> {
-        let unwrapped = self.current().await?.unwrap(wrapped, context).await;
-        unwrapped.map_err(|error| self.reworded(error))
+        self.current().await?.unwrap(wrapped, context).await
     }
 
     fn claimed_names(&self, wrapped: &WrappedKey) -> Option<WrapNames> {
@@ -224,11 +276,7 @@ impl KeyEncryptionKey for ServiceKek {
 
     async fn rewrap(&self, wraps: &[Rewrap<'_>]) -> Vec<Result<WrappedKey, KekError>> {
         match self.current().await {
-            Ok(kek) => {
-                let all = kek.rewrap(wraps).await.into_iter();
-                all.map(|one| one.map_err(|error| self.reworded(error)))
-                    .collect()
-            }
+            Ok(kek) => kek.rewrap(wraps).await,
             Err(error) => super::failed_for_all(error, wraps.len()),
         }
     }
@@ -243,8 +291,9 @@ impl KeyEncryptionKey for ServiceKek {
     }
 
     async fn describe(&self) -> Result<KeyDescription, KekError> {
-        let described = self.current().await?.describe().await;
-        described.map_err(|error| self.reworded(error))
+        let current = self.current().await?;
+        let newest = self.successor().await?;
+        newest.as_deref().unwrap_or(current).describe().await
     }
 }
 
@@ -270,6 +319,22 @@ impl ProvisionKek for ServiceKek {
             .await
             .map_err(|error| self.reworded(error))?;
         self.keep(resolved.kek, false);
+        // A key is resolved to its newest version.
+        let _first_wins = self.newest.set(None);
+        Ok(())
+    }
+
+    async fn resolve_newest(&self) -> Result<(), KekError> {
+        self.resolve_newest_version().await
+    }
+
+    async fn resolve_newest_version(&self) -> Result<(), KekError> {
+        if let Some(newest) = self.successor().await? {
+            let _first_wins = self.installed.set(Opened {
+                kek: newest,
+                may_have_moved: false,
+            });
+        }
         Ok(())
     }
 
@@ -281,7 +346,7 @@ impl ProvisionKek for ServiceKek {
             .map_err(|error| self.reworded(error))?;
         let is_known = self.opened().is_some_and(|it| *it.kek.id() == resolved.id);
         if !is_known {
-            let kek = resolved.kek;
+            let kek = self.in_own_words(resolved.kek);
             let may_have_moved = false;
             let _first_wins = self.installed.set(Opened {
                 kek,
@@ -293,7 +358,8 @@ impl ProvisionKek for ServiceKek {
 
     fn expect_recorded(&self, id: &KekId) -> Result<(), KekError> {
         if let Some(opened) = self.opened.get() {
-            return match opened.kek.id() == id {
+            let is_ours = opened.kek.id() == id || self.version(id).is_some();
+            return match is_ours {
                 true => Ok(()),
                 false => {
                     let kind = KekErrorKind::Misconfigured;
@@ -313,7 +379,19 @@ impl ProvisionKek for ServiceKek {
     }
 }
 
-const INSTALL: &str = "This is the organization's own key, which stays at the identifier that its \
-                       record names: neither an apply nor a plain rewrap moves it to another key or \
-                       version. If it cannot be enabled again, install the key that the settings \
-                       name now, with an escrow identity: run the command rewrap --with.";
+/// Adds how to replace a key, or the version of one, that is gone for good.
+fn gone_for_good(error: KekError) -> KekError {
+    match error.kind() {
+        KekErrorKind::Disabled | KekErrorKind::NotFound => {
+            let remedy = error.remedy().unwrap_or_default();
+            let remedy = format!("{remedy} {INSTALL}");
+            error.with_remedy(remedy.trim_start())
+        }
+        _ => error,
+    }
+}
+
+const INSTALL: &str = "This is the organization's own key, which its record names: neither an \
+                       apply nor a plain rewrap moves it to another key. If it cannot be enabled \
+                       again, install the key that the settings name now, with an escrow \
+                       identity: run the command rewrap --with.";

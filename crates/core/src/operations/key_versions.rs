@@ -18,17 +18,17 @@ impl KeyVersions {
     pub(crate) async fn of(keyring: &Keyring) -> Result<Self, OperationError> {
         let mut keys = Vec::new();
         for kek in keyring.wrapping_keys() {
+            let newest = kek.successor().await?;
+            let kek = newest.unwrap_or_else(|| Arc::clone(kek));
             let description = match kek.describe().await {
                 Ok(description) => Some(description),
                 Err(error) if error.kind() == KekErrorKind::PermissionDenied => None,
                 Err(error) => return Err(error.into()),
             };
-            keys.push((Arc::clone(kek), description));
+            keys.push((kek, description));
         }
-        Ok(Self {
-            ids: keyring.ids(),
-            keys,
-        })
+        let ids = keys.iter().map(|(kek, _)| kek.id().clone()).collect();
+        Ok(Self { ids, keys })
     }
 
     /// Returns true if `wrapped` shows that it is under the newest version of the key `id`.

@@ -99,10 +99,11 @@ impl OrganizationKeyring {
             return Ok(None);
         }
         let rewrapped = rewrap(envelope, context, &names, &self.keyring, &sealed.keks).await?;
+        let wraps = rewrapped.wrapped_keys().iter();
         Ok(Some(SealedCredential {
             version: sealed.version,
             envelope: rewrapped.encode_text(),
-            keks: self.keyring.ids(),
+            keks: wraps.map(|(kek, _)| kek.clone()).collect(),
         }))
     }
 

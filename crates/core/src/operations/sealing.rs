@@ -185,21 +185,32 @@ impl Unsealed {
     }
 }
 
-/// Wraps `key` under each wrapping key of `keyring`.
+/// Wraps `key` under each wrapping key of `keyring`, in its newest version.
 ///
 /// # Errors
 ///
 /// `KeyNotAllowed`, before anything is wrapped.
-pub(crate) async fn wrap(
+async fn wrap(
     key: &DataKey,
     names: &WrapNames,
     keyring: &Keyring,
     binding: impl Fn(&KekId) -> WrapBinding + Send,
 ) -> Result<Vec<(KekId, WrappedKey)>, OperationError> {
-    wrap_with(key, names, keyring, binding, None).await
+    match keyring.main().successor().await? {
+        None => wrap_with(key, names, keyring, binding, None).await,
+        Some(newest) => {
+            let keyring = keyring.clone().with_main(newest);
+            wrap_with(key, names, &keyring, binding, None).await
+        }
+    }
 }
 
-/// As [`wrap`], with the main key's wrap if there is one already.
+/// Wraps `key` under each wrapping key of `keyring` itself, with the main key's wrap if there
+/// is one already.
+///
+/// # Errors
+///
+/// `KeyNotAllowed`, before anything is wrapped.
 pub(crate) async fn wrap_with(
     key: &DataKey,
     names: &WrapNames,
@@ -221,7 +232,8 @@ pub(crate) async fn wrap_with(
     Ok(wraps)
 }
 
-/// Unwraps a key with the first opening key of `keyring` that has a wrap.
+/// Unwraps a key with the first opening key of `keyring` that has a wrap, by itself or by one
+/// of its versions.
 ///
 /// # Errors
 ///
@@ -232,11 +244,11 @@ pub(crate) async fn unwrap(
     keyring: &Keyring,
     binding: impl Fn(&KekId) -> WrapBinding + Send,
 ) -> Result<DataKey, KekError> {
-    for kek in keyring.opening() {
-        let id = kek.id();
-        if let Some((_, wrapped)) = wraps.iter().find(|(wrapper, _)| wrapper == id) {
-            return kek.unwrap(wrapped, names.bound(binding(id))).await;
-        }
+    let ids: Vec<_> = wraps.iter().map(|(id, _)| id).collect();
+    if let Some(kek) = keyring.opener(&ids)
+        && let Some((id, wrapped)) = wraps.iter().find(|(id, _)| id == kek.id())
+    {
+        return kek.unwrap(wrapped, names.bound(binding(id))).await;
     }
     let kek = keyring.main().id().id.as_str();
     Err(KekError::new(KekErrorKind::Refused, "unwrap", kek))

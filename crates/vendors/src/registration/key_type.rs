@@ -90,6 +90,15 @@ pub(crate) trait OpenKek: Debug + Sync {
         Ok(true)
     }
 
+    async fn newest_version(
+        &self,
+        _: &KekSettings,
+        _: &StoreCredential,
+        _: HttpSettings,
+    ) -> Result<Option<Arc<dyn KeyEncryptionKey>>, KekError> {
+        Ok(None)
+    }
+
     fn open(
         &self,
         settings: &KekSettings,

@@ -113,10 +113,20 @@ impl Migration {
         &self.to
     }
 
-    /// Returns the identifiers of the keys of the source.
-    fn source_keys(&self) -> Vec<KekId> {
-        let keys = keys_of(&self.source);
-        keys.iter().map(|kek| kek.id().clone()).collect()
+    /// Returns the keys of the source.
+    fn source_keys(&self) -> SourceKeys {
+        SourceKeys(keys_of(&self.source))
+    }
+}
+
+/// The keys of the platform that an organization leaves.
+#[derive(Debug)]
+struct SourceKeys(Vec<Arc<dyn KeyEncryptionKey>>);
+
+impl SourceKeys {
+    /// Returns whether `id` is one of the keys, or a version of one.
+    fn contains(&self, id: &KekId) -> bool {
+        self.0.iter().any(|kek| kek.covers(id))
     }
 }
 

@@ -8,11 +8,11 @@ use crate::operations::sealing::rewrap;
 use crate::operations::secrets::context;
 use crate::operations::{Backend, Interrupt, OperationError};
 use crate::store::{Deletion, NativeVersionId, RemoteName, StoreErrorKind};
-use planton_envelope::{Envelope, KekId};
+use planton_envelope::Envelope;
 use uuid::Uuid;
 
-use super::Migration;
 use super::report::{Copied, Unmoved};
+use super::{Migration, SourceKeys};
 
 /// The backends of a migration.
 #[derive(Debug)]
@@ -24,7 +24,7 @@ pub(super) struct BuiltIn {
     /// The keys that wrap on the target.
     pub(super) keyring: Keyring,
     /// The organization's keys on the source.
-    pub(super) source_keys: Vec<KekId>,
+    pub(super) source_keys: SourceKeys,
     /// UUID of the catalog.
     pub(super) organization: Uuid,
 }

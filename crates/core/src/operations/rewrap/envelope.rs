@@ -177,15 +177,17 @@ impl Work {
     /// is not carried on.
     async fn unwrapped(&self, keyring: &Keyring) -> Result<DataKey, KekError> {
         let refused = |id: &KekId| KekError::new(KekErrorKind::Refused, "rewrap", id.id.as_str());
-        for kek in keyring.opening() {
-            if let Some(wrapped) = self.wrapped_by(kek.id()) {
-                let binding = self.envelope.binding_in(&self.context, kek.id());
-                let key = kek.unwrap(wrapped, self.names.bound(binding)).await?;
-                let is_its_own = self.envelope.is_key(&key, &self.context);
-                return is_its_own.then_some(key).ok_or_else(|| refused(kek.id()));
-            }
-        }
-        Err(refused(keyring.main().id()))
+        let ids = self.envelope.wrapped_keys().iter().map(|(id, _)| id);
+        let ids: Vec<_> = ids.filter(|id| self.wrapped_by(id).is_some()).collect();
+        let Some(kek) = keyring.opener(&ids) else {
+            return Err(refused(keyring.main().id()));
+        };
+        let id = kek.id();
+        let wrapped = self.wrapped_by(id).ok_or_else(|| refused(id))?;
+        let binding = self.envelope.binding_in(&self.context, id);
+        let key = kek.unwrap(wrapped, self.names.bound(binding)).await?;
+        let is_its_own = self.envelope.is_key(&key, &self.context);
+        is_its_own.then_some(key).ok_or_else(|| refused(id))
     }
 
     fn finish(mut self) -> Outcome {

@@ -124,6 +124,10 @@ impl Keys<'_> {
     /// ago, and a standby may lag.
     async fn open_fenced(self, backend: &Slug) -> Result<(Backend, KeysInUse), OperationError> {
         let record = self.hold_record().await?.record;
+        if !self.organization.has_rescue() {
+            let kek = &self.organization.platform.kek;
+            kek.resolve_newest_version().await?;
+        }
         let keyring = self.keyring_of(record.uuid, &record.escrow).await?;
         let backends = self.organization.backends();
         let opened = backends.open_fenced(backend, &Arc::new(keyring)).await?;

@@ -1,6 +1,8 @@
 //! An organization whose KEK is a customer's key, as on a bucket: its record keeps the
 //! identifier, and no alias chooses another key unnoticed.
 
+mod versions;
+
 use std::sync::Arc;
 
 use super::escrow::{key, record};

@@ -35,6 +35,7 @@ pub(super) struct TestKek {
     /// Raised by a loss: a wrap ends with the one that it was made in.
     epoch: AtomicU8,
     is_missing: AtomicBool,
+    is_disabled: AtomicBool,
     denied: Mutex<Vec<(KekVerb, KekErrorKind)>>,
     cancel_on_wrap: Mutex<Option<CancellationToken>>,
     oversize: AtomicBool,
@@ -51,6 +52,7 @@ impl TestKek {
             version: AtomicU8::new(1),
             epoch: AtomicU8::new(0),
             is_missing: AtomicBool::new(false),
+            is_disabled: AtomicBool::new(false),
             denied: Mutex::default(),
             cancel_on_wrap: Mutex::default(),
             oversize: AtomicBool::new(false),
@@ -75,6 +77,11 @@ impl TestKek {
         self.epoch.fetch_add(1, Ordering::Relaxed);
         self.version.store(1, Ordering::Relaxed);
         self.is_missing.store(true, Ordering::Relaxed);
+    }
+
+    /// Disables the key, which then neither wraps nor unwraps.
+    pub(super) fn disable(&self) {
+        self.is_disabled.store(true, Ordering::Relaxed);
     }
 
     fn versioned(&self, wrapped: &WrappedKey) -> WrappedKey {
@@ -137,6 +144,10 @@ impl TestKek {
         if verb != KekVerb::Provision && self.is_missing.load(Ordering::Relaxed) {
             return Err(self.error(KekErrorKind::NotFound));
         }
+        if self.is_disabled.load(Ordering::Relaxed) {
+            let disabled = self.error(KekErrorKind::Disabled);
+            return Err(disabled.with_remedy("Enable the key."));
+        }
         let denied = self.denied.lock().unwrap();
         match denied.iter().find(|(which, _)| *which == verb) {
             Some((_, kind)) => Err(self
@@ -194,6 +205,9 @@ impl KeyEncryptionKey for TestKek {
         if self.is_missing.load(Ordering::Relaxed) {
             return Err(self.error(KekErrorKind::NotFound));
         }
+        if self.is_disabled.load(Ordering::Relaxed) {
+            return Err(self.error(KekErrorKind::Disabled));
+        }
         Ok(KeyDescription {
             newest_version: Some(self.version.load(Ordering::Relaxed).into()),
             ..self.inner.describe().await?
@@ -234,6 +248,8 @@ pub(super) struct TestKekConnector {
     keys: Mutex<BTreeMap<String, Arc<TestKek>>>,
     passwords: Mutex<BTreeMap<String, String>>,
     aliases: Mutex<BTreeMap<String, String>>,
+    /// Keys whose versions are KEKs of their own, the newest one last.
+    versions: Mutex<BTreeMap<String, Vec<String>>>,
     /// How often a service was asked whether a key is the same.
     asked: AtomicUsize,
     is_unreachable: AtomicBool,
@@ -244,6 +260,21 @@ impl TestKekConnector {
     pub(super) fn alias(&self, alias: &str, key: &str) {
         let mut aliases = self.aliases.lock().unwrap();
         aliases.insert(alias.to_owned(), key.to_owned());
+    }
+
+    /// Gives the key `name` a version, which is the KEK `version`.
+    pub(super) fn add_version(&self, name: &str, version: &str) {
+        let mut versions = self.versions.lock().unwrap();
+        let of_key = versions.entry(name.to_owned()).or_default();
+        of_key.push(version.to_owned());
+    }
+
+    /// Returns the versions of the key that `settings` name.
+    fn versions_of(&self, settings: &KekSettings) -> Vec<Arc<TestKek>> {
+        let versions = self.versions.lock().unwrap();
+        let name = settings.text("key").unwrap_or_default();
+        let of_key = versions.get(name).into_iter().flatten();
+        of_key.map(|version| self.key(version)).collect()
     }
 
     /// Makes the services of all keys unreachable for a comparison.
@@ -273,6 +304,9 @@ impl TestKekConnector {
         settings: &KekSettings,
         credential: &StoreCredential,
     ) -> Result<Arc<TestKek>, KekError> {
+        if let Some(newest) = self.versions_of(settings).pop() {
+            return Ok(newest);
+        }
         let name = settings.text("key").unwrap_or_default();
         let aliases = self.aliases.lock().unwrap();
         let name = aliases.get(name).map_or(name, String::as_str);
@@ -314,6 +348,18 @@ impl ConnectKek for TestKekConnector {
         !self.may_move(settings)
     }
 
+    async fn newest_version(
+        &self,
+        settings: &KekSettings,
+        _: &StoreCredential,
+    ) -> Result<Option<Arc<dyn KeyEncryptionKey>>, KekError> {
+        let Some(newest) = self.versions_of(settings).pop() else {
+            return Ok(None);
+        };
+        newest.describe().await?;
+        Ok(Some(newest))
+    }
+
     async fn is_still(
         &self,
         settings: &KekSettings,
@@ -333,6 +379,10 @@ impl ConnectKek for TestKekConnector {
         credential: &StoreCredential,
         id: &KekId,
     ) -> Result<Arc<dyn KeyEncryptionKey>, KekError> {
+        let mut versions = self.versions_of(settings).into_iter();
+        if let Some(version) = versions.find(|version| version.id() == id) {
+            return Ok(version);
+        }
         if self.may_move(settings) {
             let keys = self.keys.lock().unwrap();
             if let Some(known) = keys.values().find(|known| known.id() == id) {

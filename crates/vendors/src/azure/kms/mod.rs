@@ -107,13 +107,12 @@ impl AzureKek {
     }
 
     /// Asks for the newest version of a key, and checks it.
-    async fn newest(connection: Connection) -> Result<(Self, KeyDescription), KekError> {
+    async fn newest(connection: Connection) -> Result<Self, KekError> {
         let (version, bundle) = connection.newest().await?;
         let kek = Self::new(connection, version);
         kek.check(&bundle)?;
         let _ = kek.looked_at.set(());
-        let description = kek.described().await?;
-        Ok((kek, description))
+        Ok(kek)
     }
 
     /// Asks whether the version `id` is the newest one. A newer one is checked as when it is

@@ -107,7 +107,8 @@ impl OpenKek for Opener {
         http: HttpSettings,
     ) -> Result<ResolvedKek, KekError> {
         let connection = connection(settings, credential, http)?;
-        let (kek, description) = AzureKek::newest(connection).await?;
+        let kek = AzureKek::newest(connection).await?;
+        let description = kek.described().await?;
         Ok(ResolvedKek {
             id: kek.id().clone(),
             description,
@@ -129,6 +130,17 @@ impl OpenKek for Opener {
     ) -> Result<bool, KekError> {
         let connection = connection(settings, credential, http)?;
         AzureKek::is_newest_version(connection, id).await
+    }
+
+    async fn newest_version(
+        &self,
+        settings: &KekSettings,
+        credential: &StoreCredential,
+        http: HttpSettings,
+    ) -> Result<Option<Arc<dyn KeyEncryptionKey>>, KekError> {
+        let connection = connection(settings, credential, http)?;
+        let newest = AzureKek::newest(connection).await?;
+        Ok(Some(Arc::new(newest)))
     }
 
     fn open(
