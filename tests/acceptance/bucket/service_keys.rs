@@ -5,12 +5,15 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 use tempfile::TempDir;
 use xtask::bucket::BucketService;
+use xtask::canary::Canary;
 use xtask::terraform::Workspace;
 
 use super::SECRETS;
+use super::canary::secret_part;
 use super::scene::OnBucket;
 use crate::backends::Place;
-use crate::keys::service::Service;
+use crate::canary::read;
+use crate::keys::service::{Quota, Service};
 use crate::operator::{json as json_of, told};
 use crate::scene::{assert_tombstones, read_values_in};
 use crate::steps::{Steps, has};
@@ -70,6 +73,44 @@ impl Keyed {
         values.remove(name).unwrap()
     }
 
+    /// Neither the state nor the bucket contains the credential of the key.
+    fn stores_no_credential(&self, workspace: &Workspace) {
+        let credential = Canary::of("the credential of the key", secret_part(&self.key_secret));
+        let objects = self.on.objects().into_iter();
+        let objects = objects.flat_map(|(key, body)| [key.into_bytes(), body].concat());
+        let places = [
+            ("the state", read(workspace, "terraform.tfstate")),
+            ("the bucket", objects.collect()),
+        ];
+        for (place, bytes) in &places {
+            credential.absent_from(place, bytes).unwrap();
+        }
+        // The search finds what is there.
+        let block = read(workspace, "provider.tf");
+        assert_ne!(credential.find_in(&block), []);
+    }
+
+    /// An apply waits for the service's quota within the resource's time, and names it after.
+    fn waits_for_a_quota(&self, workspace: &Workspace, next: &[(&str, &str)]) {
+        if !matches!(self.service, Service::Gcp | Service::Azure) {
+            return;
+        }
+        self.service.limit(&self.place, Quota::Spent);
+        let told = workspace.fails(next);
+        has(
+            &told,
+            &[
+                "Encryption Key Rate Limited",
+                "Raise the resource's timeouts",
+            ],
+        );
+        assert!(!told.contains("Operation Timed Out"), "{told}");
+        self.service.limit(&self.place, Quota::SpentFor(2));
+        workspace.settled(next);
+        self.service.limit(&self.place, Quota::Ample);
+        assert_eq!(self.value("given"), "hunter2 of the second");
+    }
+
     /// Rotates, reads and destroys, also while nobody may decrypt.
     fn lives(&self, workspace: &Workspace, key: &str) {
         workspace.settled(&[]);
@@ -91,12 +132,23 @@ impl Keyed {
             assert!(!denied.contains(argument), "{denied}");
         }
         self.service.permit(&self.place, key, true);
+        self.waits_for_a_quota(workspace, &next);
         workspace.settled(&next);
         assert_eq!(self.value("given"), "hunter2 of the second");
+        self.stores_no_credential(workspace);
         workspace.destroyed(&next);
         assert_tombstones(&self.on.records());
         assert_eq!(self.on.versions(), [""; 0]);
     }
+}
+
+/// Returns the secrets, with little time for a change of the given one.
+fn secrets() -> String {
+    let trigger = "value_wo_version = var.trigger";
+    SECRETS.replace(
+        trigger,
+        &format!("{trigger}\n  timeouts = {{ update = \"4s\" }}"),
+    )
 }
 
 /// With a second key for the MAC key, the first apply needs no fingerprint.
@@ -104,7 +156,7 @@ fn lives_with_a_second_key(service: Service) {
     let keyed = Keyed::new(service);
     let keys = ["main", "mac"].map(|name| service.create(&keyed.place, name));
     let alone = keyed.encrypted_by(&keys[0], None);
-    let workspace = alone.workspace(SECRETS);
+    let workspace = alone.workspace(&secrets());
     let refused = workspace.fails(&[]);
     has(&refused, &["Organization Fingerprint Required"]);
     assert!(alone.on.objects().is_empty());
@@ -198,7 +250,7 @@ fn acc_bucket_lives_with_a_key_in_azure_key_vault() {
         on: keyed.on.pinned(pins),
         ..keyed
     };
-    let workspace = keyed.workspace(SECRETS);
+    let workspace = keyed.workspace(&secrets());
     let fingerprint = made["fingerprint"].as_str().unwrap();
     let allowed = format!("{}:{key}", service.type_name());
     let pins = [

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 use xtask::azure::AzureFake;
+use xtask::gcp::GcpFault;
 use xtask::moto::{KmsKeyState, NewKmsKey};
 
 use crate::backends::Place;
@@ -11,6 +12,17 @@ use crate::backends::Place;
 /// An access key beside the backend's own, with the same secret part.
 const ACCESS_KEY: &str = "AKIAKEYS00000000001";
 const RING: &str = "projects/acme-prod/locations/europe-west3/keyRings/planton";
+
+/// How many requests for keys a service rejects for its quota.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Quota {
+    /// None.
+    Ample,
+    /// The next ones.
+    SpentFor(u32),
+    /// All.
+    Spent,
+}
 
 /// A service of keys beside a place, as their administrator uses it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -272,6 +284,29 @@ impl Service {
                 place.azure_fake().key("POST", &path, &json!({})).unwrap();
             }
             Self::Transit => transit(place, &format!("keys/{key}/rotate"), &json!({})),
+        }
+    }
+
+    /// Sets the quota of requests for keys. A service without a quota of its own stays as it is.
+    pub(crate) fn limit(self, place: &Place, quota: Quota) {
+        let rejected = match quota {
+            Quota::Ample => 0,
+            Quota::SpentFor(requests) => requests,
+            Quota::Spent => 10_000,
+        };
+        match self {
+            Self::Gcp => {
+                let fake = place.gcp_fake();
+                fake.clear_faults().unwrap();
+                let spent = GcpFault::Refuse("RESOURCE_EXHAUSTED", Some("RATE_LIMIT_EXCEEDED"));
+                fake.fault("Encrypt", rejected, spent).unwrap();
+            }
+            Self::Azure => {
+                let answers = vec![429; rejected as usize];
+                let fake = place.azure_fake();
+                fake.control(&json!({"answers": answers})).unwrap();
+            }
+            Self::Aws | Self::Transit => {}
         }
     }
 
