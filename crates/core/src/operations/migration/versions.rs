@@ -88,7 +88,8 @@ impl BuiltIn {
     /// Returns whether a data key is wrapped under a key of the source, and not under the main
     /// key of the target, which may be the same one.
     pub(super) fn is_stuck(&self, version: &VersionRecord) -> bool {
-        self.is_due(version) && !version.keks.contains(self.keyring.main().id())
+        let main = self.keyring.main();
+        self.is_due(version) && !version.keks.iter().any(|id| main.covers(id))
     }
 
     /// Wraps the data key of an envelope under the keys of `keyring`; `None` if no key at hand
