@@ -113,23 +113,20 @@ impl Keys<'_> {
         let mut backends = Opened::default();
         for some in documents.chunks(CHUNK) {
             interrupt.before("verify")?;
-            for key in some {
-                let Some(document) = self
-                    .verified_document::<SecretDocument>(key, &mut found)
-                    .await?
-                else {
-                    continue;
-                };
-                let secrets = document.current.iter().chain(&document.displaced);
-                let in_scope = |secret: &&SecretRecord| {
+            let each: Vec<_> = some.iter().map(|key| self.loaded(key)).collect();
+            let loaded: Vec<_> = stream::iter(each).buffered(AT_ONCE).collect().await;
+            let mut secrets = Vec::new();
+            for (key, loaded) in some.iter().zip(loaded) {
+                let document: Option<SecretDocument> = verified(key, loaded, &mut found)?;
+                let Some(document) = document else { continue };
+                let all = document.current.into_iter().chain(document.displaced);
+                secrets.extend(all.filter(|secret| {
                     secret.state == SecretState::Ready
                         && only.as_ref().is_none_or(|only| only.uuid == secret.backend)
-                };
-                for secret in secrets.filter(in_scope) {
-                    self.verify_secret(secret, what, &mut backends, &mut found)
-                        .await?;
-                }
+                }));
             }
+            self.verify_secrets(&secrets, what, &mut backends, &mut found)
+                .await?;
             found.looked_at += some.len();
             report(&found);
         }
@@ -139,80 +136,90 @@ impl Keys<'_> {
     /// Verifies the records of backends and of the default.
     async fn verify_backends(self, found: &mut Verification) -> Result<(), OperationError> {
         for key in self.organization.catalog.list("backends").await? {
-            self.verified_document::<BackendDocument>(&key, found)
-                .await?;
+            let loaded = self.loaded::<BackendDocument>(&key).await;
+            verified(&key, loaded, found)?;
         }
         let default = RecordKey::new("default");
-        self.verified_document::<DefaultBackendRecord>(&default, found)
-            .await?;
+        let loaded = self.loaded::<DefaultBackendRecord>(&default).await;
+        verified(&default, loaded, found)?;
         Ok(())
     }
 
-    /// Loads a record and verifies its MAC; `None` with a finding if it is altered.
-    async fn verified_document<T: Generations>(
-        self,
-        key: &RecordKey,
-        found: &mut Verification,
-    ) -> Result<Option<T>, OperationError> {
+    /// Loads a record and verifies its MAC.
+    async fn loaded<T: Generations>(self, key: &RecordKey) -> Result<Option<T>, OperationError> {
         let mac_key = self.mac_key().await?;
-        let loaded = match self.organization.catalog.load::<T>(key).await {
-            Ok(None) => return Ok(None),
-            Ok(Some(loaded)) => loaded.verify(mac_key).map(|()| loaded.record),
-            Err(error) => Err(error),
+        let Some(loaded) = self.organization.catalog.load::<T>(key).await? else {
+            return Ok(None);
         };
-        match loaded {
-            Ok(record) => Ok(Some(record)),
-            Err(error) if matches!(error.kind(), K::Altered | K::Corrupt) => {
-                let error = OperationError::from(error);
-                found.add(key.as_str(), None, Problem::Record, error.with_sources());
-                Ok(None)
-            }
-            Err(error) => Err(error.into()),
-        }
+        loaded.verify(mac_key)?;
+        Ok(Some(loaded.record))
     }
 
-    async fn verify_secret(
+    /// Verifies the stored versions of some secrets.
+    async fn verify_secrets(
         self,
-        secret: &SecretRecord,
+        secrets: &[SecretRecord],
         what: Verify<'_>,
         backends: &mut Opened,
         found: &mut Verification,
     ) -> Result<(), OperationError> {
-        let name = secret.name.to_string();
-        let organization = self.organization.existing().await?.uuid;
-        let (backend, keys) = match backends.of(self, secret).await {
-            Ok(opened) => opened,
-            Err(error) => {
-                found.add(&name, None, Problem::Backend, error.with_sources());
-                return Ok(());
-            }
-        };
-        let fetched: Vec<_> = stream::iter(&secret.versions)
-            .map(|version| async move { (version, backend.fetch_envelope(secret, version).await) })
-            .buffered(AT_ONCE)
-            .collect()
-            .await;
-        for (version, envelope) in fetched {
-            found.versions += 1;
-            let number = Some(version.number);
-            let envelope = match envelope {
-                Ok(envelope) => envelope,
+        let mut on_backends = Vec::new();
+        for secret in secrets {
+            match backends.open(self, secret).await {
+                Ok(()) => on_backends.push(secret),
                 Err(error) => {
-                    found.add(&name, number, Problem::Envelope, error.with_sources());
-                    continue;
+                    let name = secret.name.to_string();
+                    found.add(&name, None, Problem::Backend, error.with_sources());
                 }
-            };
-            if let Some(detail) = self.mistaken_keys(&envelope, version) {
-                found.add(&name, number, Problem::Keys, detail);
             }
-            found.due += usize::from(!keys.are_current(envelope.wrapped_keys(), &version.keks));
-            let Some(key) = what.drill else { continue };
-            let context = context(organization, secret, version.number);
-            let names = WrapNames::secret(&backend.organization, &secret.name);
-            match drill(key, &envelope, &context, &names).await {
-                Ok(()) => found.drilled += 1,
-                Err(detail) => found.add(&name, number, Problem::Drill, detail),
+        }
+        let versions = on_backends.iter().filter_map(|secret| {
+            let opened = backends.0.get(&secret.backend)?;
+            Some(secret.versions.iter().map(move |it| (*secret, it, opened)))
+        });
+        let each: Vec<_> = versions
+            .flatten()
+            .map(|(secret, version, opened)| async move {
+                let envelope = opened.0.fetch_envelope(secret, version).await;
+                (secret, version, opened, envelope)
+            })
+            .collect();
+        let mut fetched = stream::iter(each).buffered(AT_ONCE);
+        while let Some((secret, version, opened, envelope)) = fetched.next().await {
+            found.versions += 1;
+            match envelope {
+                Ok(envelope) => {
+                    self.verify_version((secret, version), opened, (envelope, what.drill), found)
+                        .await?;
+                }
+                Err(error) => {
+                    let (name, number) = (secret.name.to_string(), Some(version.number));
+                    found.add(&name, number, Problem::Envelope, error.with_sources());
+                }
             }
+        }
+        Ok(())
+    }
+
+    async fn verify_version(
+        self,
+        (secret, version): (&SecretRecord, &VersionRecord),
+        (backend, keys): &(Backend, KeyVersions),
+        (envelope, drilled): (Envelope, Option<&dyn KeyEncryptionKey>),
+        found: &mut Verification,
+    ) -> Result<(), OperationError> {
+        let (name, number) = (secret.name.to_string(), Some(version.number));
+        if let Some(detail) = self.mistaken_keys(&envelope, version) {
+            found.add(&name, number, Problem::Keys, detail);
+        }
+        found.due += usize::from(!keys.are_current(envelope.wrapped_keys(), &version.keks));
+        let Some(key) = drilled else { return Ok(()) };
+        let organization = self.organization.existing().await?.uuid;
+        let context = context(organization, secret, version.number);
+        let names = WrapNames::secret(&backend.organization, &secret.name);
+        match drill(key, &envelope, &context, &names).await {
+            Ok(()) => found.drilled += 1,
+            Err(detail) => found.add(&name, number, Problem::Drill, detail),
         }
         Ok(())
     }
@@ -237,20 +244,31 @@ impl Keys<'_> {
 struct Opened(BTreeMap<uuid::Uuid, (Backend, KeyVersions)>);
 
 impl Opened {
-    async fn of(
-        &mut self,
-        keys: Keys<'_>,
-        secret: &SecretRecord,
-    ) -> Result<&(Backend, KeyVersions), OperationError> {
-        match self.0.entry(secret.backend) {
-            Entry::Occupied(entry) => Ok(entry.into_mut()),
-            Entry::Vacant(entry) => {
-                let backends = keys.organization.backends();
-                let backend = backends.of_secret(secret, Trust::Mac).await?;
-                let versions = KeyVersions::of(&keys.wrapping_keyring_of(&backend).await?).await?;
-                Ok(entry.insert((backend, versions)))
-            }
+    /// Opens the backend of a secret, unless it is open.
+    async fn open(&mut self, keys: Keys<'_>, secret: &SecretRecord) -> Result<(), OperationError> {
+        if let Entry::Vacant(entry) = self.0.entry(secret.backend) {
+            let backends = keys.organization.backends();
+            let backend = backends.of_secret(secret, Trust::Mac).await?;
+            let versions = KeyVersions::of(&keys.wrapping_keyring_of(&backend).await?).await?;
+            entry.insert((backend, versions));
         }
+        Ok(())
+    }
+}
+
+/// Returns a record whose MAC verifies; `None`, with a finding, for one that is altered.
+fn verified<T>(
+    key: &RecordKey,
+    loaded: Result<Option<T>, OperationError>,
+    found: &mut Verification,
+) -> Result<Option<T>, OperationError> {
+    match loaded {
+        Err(OperationError::Catalog(error)) if matches!(error.kind(), K::Altered | K::Corrupt) => {
+            let error = OperationError::from(error);
+            found.add(key.as_str(), None, Problem::Record, error.with_sources());
+            Ok(None)
+        }
+        loaded => loaded,
     }
 }
 

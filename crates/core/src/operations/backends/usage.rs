@@ -199,16 +199,14 @@ impl Backends<'_> {
             .into_iter()
             .filter_map(|(secret, entries)| Some((record_key_of_uuid(secret)?, entries)));
         let organization = self.organization;
-        let documents: Vec<_> = stream::iter(of_documents)
+        let mut documents = stream::iter(of_documents)
             .map(|(key, entries)| async move {
                 let held: HeldSecret = organization.hold(key).await?;
                 Ok::<_, OperationError>((held, entries))
             })
-            .buffered(READS_AT_ONCE)
-            .try_collect()
-            .await?;
+            .buffered(READS_AT_ONCE);
         let mut usage = Usage::default();
-        for (held, entries) in documents {
+        while let Some((held, entries)) = documents.try_next().await? {
             if held.is_absent() {
                 usage.absent.push(held.name.clone());
             }

@@ -2,7 +2,7 @@
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
-use super::{AT_ONCE, Age, Collection, Collector, Disposal, Leftover};
+use super::{AT_ONCE, Age, CHUNK, Collection, Collector, Disposal, Leftover};
 use crate::catalog::{SecretDocument, record_key_of_name};
 use crate::names::{SecretName, Slug};
 use crate::operations::OperationError;
@@ -39,21 +39,21 @@ impl Collector<'_> {
         };
         let objects = self.objects(listing).await?;
         found.total += objects.len();
-        let looked: Vec<_> = objects
-            .into_iter()
-            .map(|object| self.look(listing, object))
-            .collect();
-        let mut looked = stream::iter(looked).buffered(AT_ONCE);
-        while let Some((object, unnamed)) = looked.next().await {
-            self.interrupt.before("collect")?;
-            match unnamed {
-                Ok(unnamed) => {
-                    let into = (age, &mut *found);
-                    self.dispose_of(listing, &object, unnamed, into).await?;
+        // A look that has not begun takes kilobytes.
+        for some in objects.chunks(CHUNK) {
+            let looked: Vec<_> = some.iter().map(|it| self.look(listing, it)).collect();
+            let mut looked = stream::iter(looked).buffered(AT_ONCE);
+            while let Some((object, unnamed)) = looked.next().await {
+                self.interrupt.before("collect")?;
+                match unnamed {
+                    Ok(unnamed) => {
+                        let into = (age, &mut *found);
+                        self.dispose_of(listing, object, unnamed, into).await?;
+                    }
+                    Err(error) => self.unclear(found, object.name.clone(), error)?,
                 }
-                Err(error) => self.unclear(found, object.name, error)?,
+                self.looked(found);
             }
-            self.looked(found);
         }
         Ok(())
     }
@@ -90,11 +90,11 @@ impl Collector<'_> {
     }
 
     /// Compares an object with the document of its name.
-    async fn look(
+    async fn look<'a>(
         &self,
         listing: &dyn ListObjects,
-        object: Object,
-    ) -> (Object, Result<Unnamed, OperationError>) {
+        object: &'a Object,
+    ) -> (&'a Object, Result<Unnamed, OperationError>) {
         let unnamed = async {
             let key = record_key_of_name(&object.secret);
             let held: HeldSecret = self.keys.organization.hold(key).await?;

@@ -3,7 +3,7 @@
 use futures_util::{StreamExt as _, stream};
 use tokio::sync::OnceCell;
 
-use super::{AT_ONCE, Age, Collection, Collector, Disposal};
+use super::{AT_ONCE, Age, CHUNK, Collection, Collector, Disposal};
 use crate::catalog::{EntryKey, EntryRecord, record_key_of_uuid};
 use crate::operations::OperationError;
 use crate::operations::backends::holder_of;
@@ -20,12 +20,24 @@ impl Collector<'_> {
         let entries = self.keys.organization.entries();
         let entries = entries.of_backend(self.backend.uuid).await?;
         found.total += entries.len();
+        let there = OnceCell::new();
+        for some in entries.chunks(CHUNK) {
+            self.entries_of(some, (age, &there), found).await?;
+        }
+        Ok(())
+    }
+
+    async fn entries_of(
+        &self,
+        entries: &[EntryKey],
+        (age, there): (Age, &OnceCell<()>),
+        found: &mut Collection,
+    ) -> Result<(), OperationError> {
         let looked: Vec<_> = entries
-            .into_iter()
-            .map(|entry| self.unnamed(entry))
+            .iter()
+            .map(|entry| self.unnamed(entry.clone()))
             .collect();
         let mut looked = stream::iter(looked).buffered(AT_ONCE);
-        let there = OnceCell::new();
         while let Some((entry, unnamed)) = looked.next().await {
             self.interrupt.before("collect")?;
             match unnamed {
@@ -33,7 +45,7 @@ impl Collector<'_> {
                 Ok(Some(record)) if !age.is_enough(record.written_at) => found.too_young += 1,
                 Ok(Some(record)) => {
                     let orphan = self.orphan(record.remote_name.clone(), Some(record.written_at));
-                    let attempt = self.delete_unnamed(&entry, &record, &there).await;
+                    let attempt = self.delete_unnamed(&entry, &record, there).await;
                     self.settle(found, orphan, attempt)?;
                 }
                 Err(error) => {
