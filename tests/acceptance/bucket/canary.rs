@@ -83,7 +83,7 @@ fn holds_no_value_and_no_credential(service: BucketService) {
 
 /// Returns a part of a credential that is nowhere else: of a key file in JSON, the second line
 /// of its private key.
-pub(super) fn secret_part(credential: &str) -> &str {
+pub(crate) fn secret_part(credential: &str) -> &str {
     match credential.split_once("PRIVATE KEY-----\\n") {
         Some((_, key)) => key.split("\\n").nth(1).unwrap(),
         None => credential,

@@ -10,16 +10,6 @@ use crate::operator::{json as json_of, told};
 use crate::scene::assert_tombstones;
 use crate::steps::{Steps, has};
 
-/// The access key of the S3 server may use its KMS as well.
-fn aws_kms(on: &OnBucket, key_id: &str) -> String {
-    let (_, secret) = on.bucket.credential();
-    format!(
-        "aws_kms = {{ key_id = {key_id:?}, region = \"eu-central-1\", access_key_id = \
-         \"AKIABUCKETS\", secret_access_key = {secret:?}, endpoint = {:?} }}",
-        on.moto().address()
-    )
-}
-
 #[test]
 fn acc_bucket_lives_on_s3_with_a_key_file() {
     lives(BucketService::S3);
@@ -102,7 +92,7 @@ fn acc_bucket_with_a_key_in_aws_kms_never_follows_a_moved_alias() {
     let moto = plain.moto();
     let keys = [(); 2].map(|()| moto.create_kms_key(&NewKmsKey::default()).unwrap());
     moto.alias_kms_key("alias/bucket", &keys[0]).unwrap();
-    let encryption = aws_kms(&plain, "alias/bucket");
+    let encryption = plain.aws_kms("alias/bucket");
     let on = plain.encrypted_by(&encryption);
     let workspace = on.workspace(SECRETS);
 

@@ -1,6 +1,6 @@
 //! A bucket as the platform: on each store, with a key file and a key in a KMS.
 
-mod canary;
+pub(crate) mod canary;
 mod crash;
 mod lifecycle;
 mod machines;

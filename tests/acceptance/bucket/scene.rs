@@ -53,7 +53,7 @@ impl OnBucket {
     }
 
     /// Uses the key of this block in the place of the key file.
-    pub(super) fn encrypted_by(self, encryption: &str) -> Self {
+    pub(crate) fn encrypted_by(self, encryption: &str) -> Self {
         Self {
             encryption: Some(encryption.to_owned()),
             ..self
@@ -87,8 +87,19 @@ impl OnBucket {
         }
     }
 
-    pub(super) fn moto(&self) -> &'static Moto {
+    pub(crate) fn moto(&self) -> &'static Moto {
         self.bucket.server().moto().unwrap()
+    }
+
+    /// Returns the block of a key in the AWS KMS beside the bucket. The access key of the S3
+    /// server may use it.
+    pub(crate) fn aws_kms(&self, key_id: &str) -> String {
+        let (_, secret) = self.bucket.credential();
+        format!(
+            "aws_kms = {{ key_id = {key_id:?}, region = \"eu-central-1\", access_key_id = \
+             \"AKIABUCKETS\", secret_access_key = {secret:?}, endpoint = {:?} }}",
+            self.moto().address()
+        )
     }
 
     pub(crate) fn key_file(&self) -> PathBuf {
