@@ -1,12 +1,15 @@
 //! Migrations between two platforms, with a real Terraform before, during and after.
 
+mod canary;
 mod kills;
 mod pairs;
 mod writers;
 
 use std::process::{Command, Output, Stdio};
 
+use tempfile::TempDir;
 use xtask::bucket::BucketService;
+use xtask::moto::NewKmsKey;
 use xtask::openbao::OpenBao;
 use xtask::terraform::Workspace;
 
@@ -20,7 +23,15 @@ const WAIT: (&str, &str) = ("PLANTON_TEST_MOVE_WAIT_MS", "100");
 /// A platform of each type.
 enum Place {
     Scene(Box<Scene>),
-    Bucket(Box<OnBucket>),
+    Bucket(Box<BucketPlace>),
+}
+
+struct BucketPlace {
+    on: OnBucket,
+    /// The variables of the platform that `on` does not return.
+    more: Vec<(&'static str, String)>,
+    /// Folder of the file that has Google's credential.
+    folder: TempDir,
 }
 
 impl Place {
@@ -32,14 +43,37 @@ impl Place {
         Self::Scene(Box::new(Scene::new(&terraform_1_11(), On::OpenBao)))
     }
 
-    fn bucket() -> Self {
-        Self::Bucket(Box::new(OnBucket::new(BucketService::S3)))
+    /// A bucket of this service, whose key is in a file.
+    fn bucket(service: BucketService) -> Self {
+        Self::Bucket(Box::new(BucketPlace {
+            on: OnBucket::new(service),
+            more: Vec::new(),
+            folder: TempDir::new().unwrap(),
+        }))
+    }
+
+    /// A bucket in S3 whose only key is in AWS KMS, so that the organization's fingerprint is
+    /// required.
+    fn bucket_with_aws_kms(fingerprint: &str) -> Self {
+        let on = OnBucket::new(BucketService::S3);
+        let key = on.moto().create_kms_key(&NewKmsKey::default()).unwrap();
+        let endpoint = on.moto().address().to_owned();
+        let block = on.aws_kms(&key);
+        let argument = format!("aws_kms:key_id={key},region=eu-central-1,endpoint={endpoint}");
+        Self::Bucket(Box::new(BucketPlace {
+            on: on.encrypted_by(&block),
+            more: vec![
+                ("PLANTON_BUCKET_KEY", argument),
+                ("PLANTON_ORGANIZATION_FINGERPRINT", fingerprint.to_owned()),
+            ],
+            folder: TempDir::new().unwrap(),
+        }))
     }
 
     fn provider(&self) -> String {
         match self {
             Self::Scene(scene) => scene.provider(""),
-            Self::Bucket(on) => on.provider(""),
+            Self::Bucket(bucket) => bucket.on.provider(""),
         }
     }
 
@@ -47,18 +81,33 @@ impl Place {
     fn environment(&self) -> Vec<(&'static str, String)> {
         match self {
             Self::Scene(scene) => scene.environment(),
-            Self::Bucket(on) => on.environment(),
+            Self::Bucket(bucket) => {
+                let mut variables = bucket.on.environment();
+                // A later variable of the same name takes precedence.
+                variables.extend(bucket.more.iter().cloned());
+                variables
+            }
         }
     }
 
     /// Returns the credentials that no variable of ours has.
     fn credentials(&self) -> Vec<(String, String)> {
-        let Self::Bucket(on) = self else {
+        let Self::Bucket(place) = self else {
             return Vec::new();
         };
-        let ambient = on.bucket.ambient_variables().into_iter();
-        let all = ambient.chain(on.bucket.variables());
-        all.map(|(name, value)| (name.to_string(), value.to_string()))
+        let bucket = &place.on.bucket;
+        let mut all = bucket.ambient_variables();
+        all.extend(bucket.variables());
+        if let Some(azure) = bucket.server().azure() {
+            all.push(("AZURE_AUTHORITY_HOST", azure.vault_url()));
+        }
+        if let ("service_account_key_json", key) = bucket.credential() {
+            let file = place.folder.path().join("service-account.json");
+            std::fs::write(&file, key).unwrap();
+            all.push(("GOOGLE_APPLICATION_CREDENTIALS", file.display().to_string()));
+        }
+        all.into_iter()
+            .map(|(name, value)| (name.to_owned(), value))
             .collect()
     }
 
@@ -73,7 +122,7 @@ impl Place {
     fn objects(&self) -> Vec<(String, Vec<u8>)> {
         match self {
             Self::Scene(_) => Vec::new(),
-            Self::Bucket(on) => on.bucket.objects().unwrap(),
+            Self::Bucket(bucket) => bucket.on.bucket.objects().unwrap(),
         }
     }
 
@@ -137,13 +186,18 @@ impl Place {
         for (name, value) in self.credentials() {
             workspace.env(name, value);
         }
+        if let Self::Bucket(bucket) = self {
+            for (name, value) in &bucket.more {
+                workspace.env(*name, value);
+            }
+        }
     }
 
     /// Creates a workspace on this platform.
     fn workspace(&self, configuration: &str) -> Workspace {
         match self {
             Self::Scene(scene) => scene.workspace(configuration),
-            Self::Bucket(on) => on.workspace(configuration),
+            Self::Bucket(bucket) => bucket.on.workspace(configuration),
         }
     }
 

@@ -1,5 +1,7 @@
 //! A migration that is killed before each of its steps, one after the other.
 
+use xtask::bucket::BucketService;
+
 use super::Place;
 use crate::operator::{KILL, killed, told};
 use crate::steps::{Steps, has};
@@ -33,7 +35,7 @@ resource "planton_secret" "two" {
 
 #[test]
 fn acc_migration_that_is_killed_before_each_step_is_continued() {
-    let (source, target) = (Place::embedded(), Place::bucket());
+    let (source, target) = (Place::embedded(), Place::bucket(BucketService::S3));
     let mut workspace = source.workspace(SECRETS);
     workspace.applied(&[]);
     let values = ["one", "two"].map(|name| source.value(name));
