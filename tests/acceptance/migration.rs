@@ -5,6 +5,7 @@ mod kills;
 mod pairs;
 mod writers;
 
+use std::collections::BTreeMap;
 use std::process::{Command, Output, Stdio};
 
 use tempfile::TempDir;
@@ -15,7 +16,7 @@ use xtask::terraform::Workspace;
 
 use crate::bucket::scene::OnBucket;
 use crate::operator::json;
-use crate::scene::{ORGANIZATION, On, PROVIDER, Scene, terraform_1_11};
+use crate::scene::{ORGANIZATION, On, PROVIDER, Scene, read_values_in, terraform_1_11};
 
 /// How long a migration waits before its last listing. The real time is 60 s.
 const WAIT: (&str, &str) = ("PLANTON_TEST_MOVE_WAIT_MS", "100");
@@ -203,10 +204,17 @@ impl Place {
 
     /// Returns the current value of a secret.
     fn value(&self, name: &str) -> String {
+        self.values(&[name]).remove(name).unwrap()
+    }
+
+    /// Returns the current values of these secrets.
+    fn values(&self, names: &[&str]) -> BTreeMap<String, String> {
         let mut workspace = self.workspace("");
         self.configure(&mut workspace);
-        let selector = [(name, format!("name = {name:?}"))];
-        let mut values = crate::scene::read_values_in(&workspace, &selector);
-        values.remove(name).unwrap()
+        let names = names.iter();
+        let selectors: Vec<_> = names
+            .map(|name| (*name, format!("name = {name:?}")))
+            .collect();
+        read_values_in(&workspace, &selectors)
     }
 }
