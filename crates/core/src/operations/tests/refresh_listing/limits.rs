@@ -25,6 +25,27 @@ async fn a_large_organization_costs_a_small_state_a_tenth_at_most() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn slow_pages_of_a_large_organization_are_requested_rarely() {
+    let place = Place::with(130).await;
+    place.world.catalog.list_pages_of(1);
+    place.world.store.list_pages_of(1);
+    let slow = async || tokio::time::sleep(Duration::from_millis(200)).await;
+    for nth in 1..=13 {
+        let (catalog, store) = (&place.world.catalog, &place.world.store);
+        catalog.before(CatalogVerb::ListMarks, nth, slow());
+        store.before(StoreVerb::ListMarks, nth, slow());
+    }
+    let mut tries = Vec::new();
+    for first in (0..130).step_by(10) {
+        let (results, calls) = place.refresh(first..first + 10).await;
+        assert!(are_present(&results), "{results:?}");
+        assert_eq!(calls.records, calls.versions);
+        tries.extend((calls.records > 0).then_some(first + 10));
+    }
+    assert_eq!(tries, [10, 110]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_folder_that_is_listed_as_a_whole_is_tried_rarely_until_it_is_worth_it() {
     let place = Place::with(50).await;
     place.world.store.list_whole_folders();
