@@ -61,12 +61,12 @@ impl Environment {
                 variables.insert(name.clone(), value.clone());
             }
         }
-        // Both platforms have the same organization.
-        if let Some(organization) = self.0.get("PLANTON_ORG") {
-            let organization = organization.clone();
-            variables
-                .entry("PLANTON_ORG".to_owned())
-                .or_insert(organization);
+        // Both platforms have the same organization, and the same key that verifies records.
+        for name in ["PLANTON_ORG", "PLANTON_ORGANIZATION_FINGERPRINT"] {
+            if let Some(value) = self.0.get(name) {
+                let value = value.clone();
+                variables.entry(name.to_owned()).or_insert(value);
+            }
         }
         Self(variables)
     }
@@ -215,6 +215,7 @@ mod tests {
     fn the_variables_of_a_target_take_the_place_of_those_of_the_source() {
         let environment = Environment::of([
             ("PLANTON_ORG", "acme"),
+            ("PLANTON_ORGANIZATION_FINGERPRINT", "00ff"),
             ("PLANTON_ADDR", "https://source"),
             ("PLANTON_TOKEN", "hunter2"),
             ("BAO_NAMESPACE", "source"),
@@ -223,6 +224,8 @@ mod tests {
         ]);
         let target = environment.of_target();
         assert_eq!(target.first(&["PLANTON_ORG"]).as_deref(), Some("acme"));
+        let fingerprint = target.first(&["PLANTON_ORGANIZATION_FINGERPRINT"]);
+        assert_eq!(fingerprint.as_deref(), Some("00ff"));
         let url = target.first(&["PLANTON_BUCKET_URL"]);
         assert_eq!(url.as_deref(), Some("s3://target"));
         assert!(target.os("HOME").is_some());

@@ -298,6 +298,64 @@ fn each_printed_command_is_that_of_the_keys_service_and_its_output_opens_the_env
     }
 }
 
+#[test]
+fn a_forged_key_identifier_gets_no_command_and_the_other_keys_keep_theirs() {
+    let folder = Folder::new();
+    let forged = [
+        (
+            "azure_key_vault_key",
+            "https://acme.vault.azure.net.evil.example/keys/a/0123",
+        ),
+        (
+            "azure_key_vault_key",
+            "https://evil.example/keys/a/0123?x=.vault.azure.net/keys/a/0123",
+        ),
+        (
+            "azure_key_vault_key",
+            "http://acme.vault.azure.net/keys/a/0123",
+        ),
+        ("transit", "-address=https://evil.example/x"),
+        ("vault_transit", "uuid:-x:-address=https://evil.example:x"),
+        ("vault_transit", "malformed"),
+        (
+            "gcp_kms",
+            "projects/a\u{1b}[2K\r/locations/b/keyRings/c/cryptoKeys/d",
+        ),
+        ("aws_kms", "--endpoint-url=https://evil.example"),
+        ("aws_kms", "arn:aws:kms:eu-central-1:111122223333:key/a\n"),
+    ];
+    for (provider, id) in forged {
+        let plaintext = SecretValue::Text(text(1).as_str().into()).to_plaintext();
+        let sealer = Sealer::new(context(1), &plaintext).expect("sealed");
+        let keys = [(provider, id), ("transit", "transit/planton-acme")];
+        let wraps = keys.map(|(provider, id)| {
+            let id = KekId {
+                provider: provider.to_owned(),
+                id: id.to_owned(),
+            };
+            (id, WrappedKey::new(b"vault:v1:c2VhbGVk".to_vec()))
+        });
+        let wraps = wraps.to_vec();
+        let envelope = sealer.seal(wraps).expect("sealed").encode_text();
+        fs::write(folder.path("envelope"), format!("{envelope}\n")).expect("written");
+        let printed = stdout(&folder.script(&["--commands"], b""));
+        let commands: Vec<_> = printed.lines().filter(|it| !it.starts_with('#')).collect();
+        assert_eq!(commands.len(), 1, "{printed}");
+        assert!(
+            commands[0].contains("transit/decrypt/planton-acme"),
+            "{printed}"
+        );
+        assert!(
+            printed.contains("no key identifier of that type"),
+            "{printed}"
+        );
+        assert!(
+            !printed.contains('\u{1b}') && !printed.contains('\r'),
+            "{printed:?}"
+        );
+    }
+}
+
 #[tokio::test]
 async fn a_key_file_opens_an_envelope_of_a_former_root_key() {
     let folder = Folder::new();

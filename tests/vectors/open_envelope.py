@@ -783,9 +783,31 @@ def read_envelope(path):
     return envelope, {**envelope.claim, "extension": None}
 
 
+# An envelope names its keys, and nothing has verified it: whoever wrote it could send a
+# credential to a host of their own. So only these forms get a command.
+AZURE_KEY = re.compile(
+    r"https://[0-9A-Za-z-]+\.(vault\.azure\.net|vault\.azure\.cn|vault\.usgovcloudapi\.net"
+    r"|managedhsm\.azure\.net)/keys/[0-9A-Za-z-]+/[0-9a-f]+"
+)
+KEY_FORMS = {
+    "aws_kms": re.compile(r"arn:aws[a-z-]*:kms:[a-z0-9-]*:[0-9]{12}:key/[0-9A-Za-z-]+"),
+    "gcp_kms": re.compile(
+        r"projects/[0-9A-Za-z_.:-]+/locations/[0-9A-Za-z-]+/keyRings/[0-9A-Za-z_-]+"
+        r"/cryptoKeys/[0-9A-Za-z_-]+"
+    ),
+    "azure_key_vault_key": AZURE_KEY,
+    "transit": re.compile(r"[0-9A-Za-z_][0-9A-Za-z_./-]*/[0-9A-Za-z_.-]+"),
+    "vault_transit": re.compile(
+        r"[0-9A-Za-z-]*:[0-9A-Za-z_./-]*:[0-9A-Za-z_][0-9A-Za-z_./-]*:[0-9A-Za-z_.-]+"
+    ),
+}
+
+
 def unwrap_command(provider, kek_id, wrapped, binding):
     """Returns a command of the key's vendor, for bash, that prints the DEK."""
     quote = shlex.quote
+    if provider in KEY_FORMS and not KEY_FORMS[provider].fullmatch(kek_id):
+        return "# This is no key identifier of that type. There is no command for it."
 
     def file_of(data):
         return f"<(echo {base64.b64encode(data).decode()} | base64 --decode)"
@@ -811,8 +833,9 @@ def unwrap_command(provider, kek_id, wrapped, binding):
         value = base64.urlsafe_b64encode(wrapped).rstrip(b"=").decode()
         body = json.dumps({"alg": "RSA-OAEP-256", "value": value})
         url = f"{kek_id}/unwrapkey?api-version=7.4"
+        resource = f"https://{AZURE_KEY.fullmatch(kek_id)[1]}"
         return (
-            f"az rest --method post --resource https://vault.azure.net --url {quote(url)}"
+            f"az rest --method post --resource {resource} --url {quote(url)}"
             f" --body {quote(body)} --query value --output tsv"
         )
     if provider in ("transit", "vault_transit"):

@@ -336,9 +336,11 @@ fn backends(scene: &Scene, place: &Place, vendor: &Vendor) {
         &OPENING,
         &once(vendor.login),
         &[
-            // Fences before the reads of the entries, of the default, and of the
-            // backend's own record.
-            (FENCE.0, 3, 0),
+            // The organization again: whether a restoration waits to be accepted.
+            (ORGANIZATION.0, 1, 0),
+            // Fences before the reads of the entries, of the default, of the backend's own
+            // record, and of the organization's.
+            (FENCE.0, 4, 0),
             ("GET backend record data 200", 1, 0),
             ("GET entries metadata 404", 2, 0),
             ("GET default backend data 404", 2, 0),

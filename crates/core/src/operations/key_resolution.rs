@@ -1,6 +1,7 @@
 //! The KEKs of a backend or of an organization: resolves declared keys, probes them, and seals
 //! their credentials.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::Keys;
@@ -8,7 +9,7 @@ use super::keyrings::OrganizationKeyring;
 use crate::catalog::{BackendKeys, KekRecord};
 use crate::kek::{
     KekError, KekErrorKind, KekSettings, KekSlot, KeyEncryptionKey, KeyPurpose, KeyRotation,
-    ResolvedKek,
+    ResolvedKek, pin_of,
 };
 use crate::operations::OperationError;
 use crate::operations::credential::{CredentialOwner, CredentialUse};
@@ -346,10 +347,12 @@ impl<'a> Resolving<'a> {
     }
 
     fn check_together(&self) -> Result<(), OperationError> {
-        let ids: Vec<&KekId> = self.opened.iter().map(|kek| kek.id()).collect();
-        for (at, id) in ids.iter().enumerate() {
-            if ids[..at].contains(id) {
-                return Err(OperationError::KeyDeclaredTwice { key: (*id).clone() });
+        let mut pins = BTreeSet::new();
+        for kek in &self.opened {
+            // Two versions of a key are one key: its newest version wraps.
+            if !pins.insert(pin_of(kek.id())) {
+                let key = kek.id().clone();
+                return Err(OperationError::KeyDeclaredTwice { key });
             }
         }
         let bytes = self.opened.iter().map(|kek| {

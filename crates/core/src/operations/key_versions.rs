@@ -18,7 +18,10 @@ impl KeyVersions {
     pub(crate) async fn of(keyring: &Keyring) -> Result<Self, OperationError> {
         let mut keys = Vec::new();
         for kek in keyring.wrapping_keys() {
-            let newest = kek.successor().await?;
+            let newest = match kek.successor().await {
+                Err(error) if error.kind() == KekErrorKind::PermissionDenied => None,
+                newest => newest?,
+            };
             let kek = newest.unwrap_or_else(|| Arc::clone(kek));
             let description = match kek.describe().await {
                 Ok(description) => Some(description),

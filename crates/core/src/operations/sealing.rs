@@ -221,8 +221,12 @@ pub(crate) async fn wrap_with(
     if let Some(key) = keyring.forbidden() {
         return Err(OperationError::KeyNotAllowed { key: key.clone() });
     }
-    let mut wraps = Vec::new();
+    let mut wraps: Vec<(KekId, WrappedKey)> = Vec::new();
     for kek in keyring.wrapping() {
+        if wraps.iter().any(|(id, _)| id == kek.id()) {
+            let key = kek.id().clone();
+            return Err(OperationError::KeyDeclaredTwice { key });
+        }
         let wrapped = match present.take() {
             Some(present) => present,
             None => kek.wrap(key, names.bound(binding(kek.id()))).await?,

@@ -96,7 +96,9 @@ impl Keys<'_> {
     ///
     /// # Errors
     ///
-    /// `PinsMissing`, `AnotherFingerprint`; `RestoreNotAccepted`; `EscrowKeyNotFound`; failures of catalog and KEK.
+    /// `PinsMissing`, `AnotherFingerprint`; `RestoreNotAccepted`; `EscrowKeyNotFound`;
+    /// `KeyDeclaredTwice` for the only key that the MAC key is wrapped for; failures of catalog
+    /// and KEK.
     pub async fn remove_escrow(
         self,
         kek: &KekId,
@@ -112,7 +114,12 @@ impl Keys<'_> {
             let at = present.position(|key| key.kek == *kek);
             let at = at.ok_or_else(|| OperationError::EscrowKeyNotFound { key: kek.clone() })?;
             let removed = record.escrow.remove(at);
-            wraps_of(&mut record).retain(|wrap| wrap.kek != *kek);
+            let wraps = wraps_of(&mut record);
+            wraps.retain(|wrap| wrap.kek != *kek);
+            // Without a wrap, nobody would open the organization again.
+            if wraps.is_empty() {
+                return Err(OperationError::KeyDeclaredTwice { key: kek.clone() });
+            }
             record.generation += 1;
             interrupt.before("commit escrow key")?;
             match self.try_commit_record(&held, &record).await? {

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::Keys;
 use crate::catalog::OrganizationState;
-use crate::kek::WrapNames;
+use crate::kek::{WrapNames, pin_of};
 use crate::operations::sealing::unwrap_with_main;
 use crate::operations::{Interrupt, OperationError};
 use planton_envelope::{KekId, WrapBinding, WrappedKey};
@@ -24,7 +24,8 @@ impl Keys<'_> {
     ///
     /// `PinsMissing`; `NoEscrowIdentity` if the MAC key is not wrapped for the identity;
     /// `AnotherFingerprint` if the identity unwraps another MAC key than the pinned one;
-    /// `KeyNotAllowed`. All of them before anything is created or written.
+    /// `KeyNotAllowed`; `KeyDeclaredTwice` for an escrow key. All of them before anything is
+    /// created or written.
     pub async fn install_main_key(self, interrupt: &Interrupt) -> Result<(), OperationError> {
         self.expect_pins()?;
         self.expect_escrow_identity().await?;
@@ -37,6 +38,11 @@ impl Keys<'_> {
         for id in [platform.kek.id(), platform.mac_kek.id()] {
             if !self.organization.pins.allows(id) {
                 return Err(OperationError::KeyNotAllowed { key: id.clone() });
+            }
+            let record = self.organization.existing().await?;
+            let mut escrow = record.escrow.iter();
+            if escrow.any(|key| pin_of(&key.kek) == pin_of(id)) {
+                return Err(OperationError::KeyDeclaredTwice { key: id.clone() });
             }
         }
         interrupt.before("provision main key")?;

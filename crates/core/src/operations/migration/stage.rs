@@ -251,6 +251,12 @@ impl Migration {
         if let Some(target) = target.filter(|target| is_current(target, source)) {
             return self.adopt_target(&target.record, mac_key);
         }
+        if target.is_some() {
+            // The version that the target's record names may have expired since.
+            for kek in [&target_keys.kek, &target_keys.mac_kek] {
+                kek.resolve_newest_version().await?;
+            }
+        }
         interrupt.before("provision target")?;
         target_keys.kek.provision().await?;
         if target_keys.mac_kek.id() != target_keys.kek.id() {

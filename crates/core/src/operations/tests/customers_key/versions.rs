@@ -2,6 +2,7 @@
 //! Key Vault.
 
 use super::*;
+use crate::kek::{KekPins, pin_of};
 use crate::operations::tests::backends::{create, register_with_password};
 use crate::operations::tests::migration::place;
 use crate::operations::{Ends, Migration, RewrapProgress};
@@ -81,6 +82,34 @@ async fn a_rewrap_moves_everything_to_the_newest_version_and_the_former_one_may_
     let selector = Selector::Name(name("old"));
     let opened = running.secrets().open(&selector, None).await.unwrap();
     assert_eq!(requests::exposed(&opened.value), "sealed before");
+}
+
+#[tokio::test]
+async fn a_version_of_the_main_key_as_an_escrow_key_takes_no_wrap_from_the_main_key() {
+    let customers = rotated().await;
+    let interrupt = Interrupt::default();
+    let fingerprint = customers.process().keys().fingerprint().await.unwrap();
+    let versions = ["main/1", "main/2"].map(|it| customers.world.kek_connector.key(it));
+    let pins = KekPins {
+        organization: Some(fingerprint),
+        allowed_key_ids: Some(versions.iter().map(|it| pin_of(it.id())).collect()),
+    };
+    let pinned = || customers.process().with_pins(pins.clone());
+    let second = versions[1].id().clone();
+    let declared = escrow::escrow(&["main/2"]).remove(0);
+    let added = pinned().keys().add_escrow(declared, &interrupt).await;
+    // The double's versions have no common pin. Azure's have, and are refused here.
+    assert!(added.unwrap().is_changed);
+    let refused = customers.create("new", "x").await.unwrap_err();
+    let is_refused = matches!(refused, OperationError::KeyDeclaredTwice { .. });
+    assert!(is_refused, "{refused:?}");
+    let rewrapped = pinned().keys().rewrap_records(&interrupt).await;
+    let is_refused = matches!(rewrapped, Err(OperationError::KeyDeclaredTwice { .. }));
+    assert!(is_refused, "{rewrapped:?}");
+    let removed = pinned().keys().remove_escrow(&second, &interrupt).await;
+    removed.unwrap();
+    assert_eq!(customers.value("old").await.unwrap(), "sealed before");
+    customers.create("new", "sealed after").await.unwrap();
 }
 
 #[tokio::test]
