@@ -140,11 +140,13 @@ impl Catalog {
         &self,
         key: &RecordKey,
     ) -> Result<Option<Loaded<T>>, CatalogError> {
-        self.store
-            .read_since_own_writes(key)
-            .await?
-            .map(|stored| self.parse(key, stored))
-            .transpose()
+        let Some(stored) = self.store.read_since_own_writes(key).await? else {
+            return Ok(None);
+        };
+        match self.parse(key, stored) {
+            Err(error) if error.kind() == CatalogErrorKind::Moved => self.load_fenced(key).await,
+            parsed => parsed.map(Some),
+        }
     }
 
     /// Checks that the storage keeps its promises, before the organization's record exists.

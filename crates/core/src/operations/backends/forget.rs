@@ -74,6 +74,9 @@ impl Backends<'_> {
         interrupt: &Interrupt,
     ) -> Result<DeletedBackend, OperationError> {
         interrupt.before("delete backend")?;
+        // The absence of a record proves nothing before the acceptance.
+        let organization = self.organization.keys().hold_record().await?.record;
+        self.organization.expect_accepted(&organization)?;
         let ForgettableBackend {
             name,
             uuid,

@@ -39,6 +39,9 @@ impl Backends<'_> {
             && existing.state == BackendState::Deleting
         {
             let (uuid, before) = (existing.uuid, existing.arguments.on_destroy);
+            // The cleanup deletes what no record names.
+            let organization = self.organization.keys().hold_record().await?.record;
+            self.organization.expect_accepted(&organization)?;
             self.finish_deletion(&mut held, uuid, before, interrupt)
                 .await?;
         }

@@ -60,17 +60,19 @@ impl Copying<'_> {
         version: &VersionRecord,
     ) -> Result<bool, OperationError> {
         let target = &self.built_in.target;
-        let fetched = if secret.backend == target.uuid {
-            target.fetch_envelope(secret, version).await
-        } else {
+        let fetched = async {
+            if secret.backend == target.uuid {
+                return target.fetch_envelope(secret, version).await;
+            }
             let backends = self.migration.target.backends();
             let backend = backends.of_secret(secret, Trust::Mac).await?;
             backend.fetch_envelope(secret, version).await
         };
-        match fetched {
-            Ok(_) => Ok(false),
+        match fetched.await {
             Err(error) if is_lost(&error) => Ok(true),
-            Err(error) => Err(error),
+            Err(error) if error.ends_all() => Err(error),
+            // A backend out of reach keeps no migration from ending.
+            Ok(_) | Err(_) => Ok(false),
         }
     }
 
@@ -112,11 +114,12 @@ impl Copying<'_> {
             Some(("secrets", _)) => self.verify_secrets(key).await,
             Some(("backends", _)) => {
                 let (source, target) = self.both::<BackendDocument>(key).await?;
-                let same = source.generation == target.generation
-                    && source.backend.as_ref().map(|it| it.uuid)
-                        == target.backend.as_ref().map(|it| it.uuid);
-                let is_later = target.generation > source.generation;
-                Ok(differs(key, same || is_later))
+                let uuid = |document: &BackendDocument| document.backend.as_ref().map(|it| it.uuid);
+                let is_same = uuid(&source) == uuid(&target);
+                let is_copy = is_same && source.generation == target.generation;
+                let is_later =
+                    target.generation > source.generation && (is_same || target.backend.is_none());
+                Ok(differs(key, is_copy || is_later))
             }
             _ => {
                 let (source, target) = self.both::<DefaultBackendRecord>(key).await?;
@@ -145,9 +148,9 @@ impl Copying<'_> {
     async fn verify_secrets(&self, key: &RecordKey) -> Result<Vec<Unmoved>, OperationError> {
         let (source, target) = self.both::<SecretDocument>(key).await?;
         // A process that has had the target open since an earlier time there may change or
-        // destroy what is copied already. Nothing that it could create is there: late documents
-        // keep a return from beginning.
-        let is_later = target.generation > source.generation;
+        // destroy what is copied already. What it creates is another secret.
+        let is_later = target.generation > source.generation
+            && secrets(&target).all(|secret| source.secret(secret.uuid).is_some());
         let mut wrong = differs(key, is_later || is_copy(&source, &target));
         if !wrong.is_empty() {
             return Ok(wrong);
@@ -220,7 +223,9 @@ fn differs(key: &RecordKey, is_same: bool) -> Vec<Unmoved> {
     let differs = || Unmoved {
         subject: key.to_string(),
         version: None,
-        reason: "its copy differs from it".to_owned(),
+        reason: "the target has another document under its key. Remove that one if it was \
+                 written there while the organization was away"
+            .to_owned(),
     };
     (!is_same).then(differs).into_iter().collect()
 }

@@ -203,14 +203,14 @@ impl<'a> Copying<'a> {
         Ok(Copied::default())
     }
 
-    /// Checks, where others use the target already, that nobody has written there what is still
-    /// to be fenced here.
+    /// Checks, where others use the target already or had it open before, that nobody has
+    /// written there what is still to be fenced here.
     ///
     /// # Errors
     ///
     /// `MigrationTargetTaken`.
     async fn expect_vacant<T: Document>(&self, key: &RecordKey) -> Result<(), OperationError> {
-        if !self.sweeps {
+        if !self.sweeps && !self.begun.is_return {
             return Ok(());
         }
         let found = self.migration.source.catalog.load_fenced::<Form<T>>(key);

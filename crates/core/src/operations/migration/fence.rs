@@ -118,6 +118,8 @@ impl Migration {
         };
         found.verify(self.source.keys().mac_key().await?)?;
         Ok(match found.record {
+            // Nobody else has it.
+            Form::Moved(record) if record.late => return Err(self.taken()),
             // What an earlier migration away from the target has left.
             Form::Moved(_) => There::Vacant(found.revision),
             Form::Here(document) => There::Copied(document),

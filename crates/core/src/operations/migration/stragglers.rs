@@ -5,8 +5,8 @@ use super::copy::{Copying, secrets};
 use super::report::Unmoved;
 use super::stage::Stage;
 use crate::catalog::{
-    BackendDocument, DefaultBackendRecord, EntryRecord, Form, RecordKey, SecretDocument,
-    record_key_of_name,
+    BackendDocument, DefaultBackendRecord, EntryRecord, Form, MovedRecord, RecordKey,
+    SecretDocument, record_key_of_name,
 };
 use crate::operations::OperationError;
 use crate::operations::held_document::Document;
@@ -122,7 +122,15 @@ impl Migration {
     ) -> Result<Option<Unmoved>, OperationError> {
         let found = self.target.catalog.load_fenced::<Form<T>>(key).await?;
         Ok(match found.map(|found| found.record) {
-            Some(Form::Here(document)) => Some(Unmoved {
+            // The second one was fenced by a sweep that has not copied it.
+            Some(
+                Form::Here(document)
+                | Form::Moved(MovedRecord {
+                    document,
+                    late: true,
+                    ..
+                }),
+            ) => Some(Unmoved {
                 subject: name(&document).unwrap_or_else(|| key.to_string()),
                 version: None,
                 reason: STRAGGLER.to_owned(),

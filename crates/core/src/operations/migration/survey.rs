@@ -8,8 +8,8 @@ use super::stage::Stage;
 use super::versions::{is_lost, unmoved};
 use super::{AT_ONCE, CHUNK, Migration};
 use crate::catalog::{
-    BackendDocument, DefaultBackendRecord, Form, RecordKey, SecretDocument, SecretRecord,
-    SecretState, VersionRecord,
+    BackendDocument, CatalogError, CatalogErrorKind, DefaultBackendRecord, Form, RecordKey,
+    SecretDocument, SecretRecord, SecretState, VersionRecord,
 };
 use crate::kek::{KekErrorKind, WrapNames};
 use crate::names::Slug;
@@ -136,7 +136,11 @@ impl Migration {
         loaded.verify(self.source.keys().mac_key().await?)?;
         Ok(match loaded.record {
             Form::Here(document) => Some(document),
-            Form::Moved(_) => None,
+            // The organization is here, and its record is marked before any document moves.
+            Form::Moved(_) => {
+                let kind = CatalogErrorKind::Altered;
+                return Err(CatalogError::new(kind, "read", key.as_str()).into());
+            }
         })
     }
 

@@ -131,6 +131,57 @@ async fn a_killed_sweep_is_continued_and_forgets_nothing_that_came_too_late() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_a_killed_sweep_has_fenced_keeps_the_organization_from_coming_back() {
+    let pair = Pair::new();
+    filled(&pair).await;
+    let late = pair.source.warm().await;
+    pair.migrated().await;
+    created_late(&late, "late").await;
+    sweep_killed_after_the_fence(&pair).await;
+    let back = pair.back();
+    let interrupt = Interrupt::default();
+    let survey = back.migration().survey(&|_| {}, &interrupt).await.unwrap();
+    let obstacles: Vec<_> = survey.obstacles.iter().map(|it| &*it.subject).collect();
+    assert_eq!(obstacles, ["late"]);
+    assert!(!back.migrate().await.unwrap().is_complete);
+    assert_eq!(pair.target.value("db").await.unwrap(), "next");
+    let swept = pair.migration().sweep(&|_| {}, &interrupt).await.unwrap();
+    assert_eq!((swept.records, swept.failed.len()), (1, 0));
+    back.migrated().await;
+    assert_eq!(pair.source.value("late").await.unwrap(), "hunter2");
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_secret_under_the_name_on_the_target_is_never_taken_for_a_copy() {
+    let pair = Pair::new();
+    filled(&pair).await;
+    let early = pair.source.warm().await;
+    pair.migrated().await;
+    created(&pair.target, "twice", "kept").await;
+    let back = pair.back();
+    // After the look for late documents, and before any document is fenced.
+    let create_and_edit = async move {
+        let view = created_late(&early, "twice").await;
+        let interrupt = Interrupt::default();
+        let edited = early.secrets().update(rotate(&view, "edited"), &interrupt);
+        edited.await.unwrap();
+    };
+    back.source
+        .catalog
+        .before(CatalogVerb::List, 1, create_and_edit);
+    for _ in 0..2 {
+        let done = back.migrate().await.unwrap();
+        assert!(!done.is_complete, "{done:?}");
+        assert_eq!(done.failed.len(), 1, "{done:?}");
+    }
+    let document = crate::catalog::record_key_of_name(&name("twice"));
+    pair.source.catalog.delete_by_hand(&document);
+    back.migrated().await;
+    assert_eq!(pair.source.value("twice").await.unwrap(), "kept");
+    assert_eq!(pair.source.value("db").await.unwrap(), "next");
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_fails_in_the_first_pass_and_moves_in_the_last_one_has_not_failed() {
     let pair = Pair::new();
     filled(&pair).await;
