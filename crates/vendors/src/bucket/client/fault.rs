@@ -74,8 +74,6 @@ pub(in crate::bucket) struct Fault {
     pub(in crate::bucket) is_in_doubt: bool,
     /// Whether the server answered without a code.
     pub(super) lacks_code: bool,
-    /// Whether the server answered with the status of an outage and of a rate limit.
-    may_be_limited: bool,
     /// Minimum wait before the next try.
     pub(in crate::bucket) retry_after: Option<Duration>,
     source: Option<Box<dyn Error + Send + Sync>>,
@@ -149,8 +147,6 @@ impl Response {
             is_deleted: self.is_deleted,
             retry_after: self.retry_after,
             lacks_code: self.code.is_none(),
-            // S3 answers so with the codes ServiceUnavailable and SlowDown.
-            may_be_limited: status == 503,
             ..Fault::new(kind, said)
         }
     }
@@ -166,7 +162,6 @@ impl Fault {
             is_deleted: false,
             is_in_doubt: false,
             lacks_code: false,
-            may_be_limited: false,
             retry_after: None,
             source: None,
         }
@@ -193,8 +188,7 @@ impl Fault {
 
     /// Returns true if a code would tell which of several failures it is.
     pub(super) fn is_ambiguous(&self) -> bool {
-        let is_one_of_several = matches!(self.kind, FaultKind::Denied | FaultKind::Unexpected);
-        self.lacks_code && (is_one_of_several || self.may_be_limited)
+        self.lacks_code && matches!(self.kind, FaultKind::Denied | FaultKind::Unexpected)
     }
 
     /// Classifies a failed operation by the outcome of its last request.

@@ -422,26 +422,6 @@ async fn a_failed_head_is_explained_by_its_code() {
     }
 }
 
-/// S3 answers a HEAD without a body, and so without the code that tells both apart.
-#[tokio::test(start_paused = true)]
-async fn a_rate_limit_is_told_from_an_outage_though_a_head_has_no_code() {
-    let id = NativeVersionId::new(format!("1-{}", Uuid::from_u128(7).simple()));
-    for (code, kind) in [
-        ("SlowDown", StoreErrorKind::RateLimited),
-        ("ServiceUnavailable", StoreErrorKind::Unavailable),
-    ] {
-        let options = DescribeOptions {
-            version: id.clone(),
-            others: Vec::new(),
-            absence: Absence::Quick,
-        };
-        let scripted = Scripted::default();
-        scripted.refuse_reads(503, code);
-        let error = store(&scripted).describe(&name(), options).await;
-        assert_eq!(error.unwrap_err().kind(), kind, "{code}");
-    }
-}
-
 #[tokio::test]
 async fn a_credential_that_no_header_can_contain_is_rejected_before_a_request() {
     let scripted = Scripted::default();
