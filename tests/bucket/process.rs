@@ -4,14 +4,13 @@ use std::sync::{Arc, LazyLock};
 
 use planton_core::kek::LocalKek;
 use planton_core::operations::{
-    CreateSecret, CurrentVersion, DeleteSecret, Interrupt, OnDestroy, OperationError, Organization,
-    Platform, Refreshed, SecretArguments, SecretMetadata, SecretValue, SecretView, Selector,
-    UpdateSecret, ValueSource,
+    Interrupt, OperationError, Organization, Platform, Refreshed, SecretValue, SecretView, Selector,
 };
 use planton_envelope::RootKey;
 use planton_vendors::bucket::{Bucket, BucketCatalog, BucketStore};
 use planton_vendors::{Connector, KekConnector};
 use test_support::refresh_listing::seen;
+use test_support::secret_requests::{creation, destruction, edit, rotation};
 
 use super::support::{Place, organization};
 
@@ -45,22 +44,7 @@ impl Process {
         named: &str,
         value: &str,
     ) -> Result<SecretView, OperationError> {
-        let create = CreateSecret {
-            name: named.parse().unwrap(),
-            backend: None,
-            source: given(value),
-            metadata: SecretMetadata::default(),
-            arguments: SecretArguments {
-                value_wo_version: None,
-                generate: None,
-                copy_from: None,
-                deletion_protection: false,
-                on_destroy: OnDestroy::Delete,
-                keep_versions: 1,
-                takes_over: None,
-            },
-            replaces: Vec::new(),
-        };
+        let create = creation(named, value);
         let interrupt = Interrupt::default();
         self.0.secrets().create(create, &interrupt).await
     }
@@ -70,10 +54,7 @@ impl Process {
         view: &SecretView,
         value: &str,
     ) -> Result<SecretView, OperationError> {
-        let update = UpdateSecret {
-            source: Some(given(value)),
-            ..edited(view)
-        };
+        let update = rotation(view, value);
         let interrupt = Interrupt::default();
         self.0.secrets().update(update, &interrupt).await
     }
@@ -83,19 +64,14 @@ impl Process {
         view: &SecretView,
         description: &str,
     ) -> Result<SecretView, OperationError> {
-        let mut update = edited(view);
+        let mut update = edit(view);
         update.metadata.description = Some(description.to_owned());
         let interrupt = Interrupt::default();
         self.0.secrets().update(update, &interrupt).await
     }
 
     pub(crate) async fn destroy(&self, view: &SecretView) -> Result<(), OperationError> {
-        let delete = DeleteSecret {
-            name: view.name.clone(),
-            uuid: view.uuid,
-            generation: view.generation,
-            stamp: Some(view.owner.stamp),
-        };
+        let delete = destruction(view);
         let interrupt = Interrupt::default();
         let deleted = self.0.secrets().delete(&delete, &interrupt).await;
         deleted.map(drop)
@@ -143,28 +119,5 @@ pub(crate) fn platform(bucket: &Bucket) -> Platform {
         kek_connector: Arc::new(KekConnector::default()),
         store: Arc::new(BucketStore::new(bucket, organization.clone())),
         connector: Arc::new(Connector::default()),
-    }
-}
-
-fn given(value: &str) -> ValueSource {
-    ValueSource::Given(SecretValue::Text(value.into()))
-}
-
-/// Returns an update that changes nothing.
-fn edited(view: &SecretView) -> UpdateSecret {
-    UpdateSecret {
-        name: view.name.clone(),
-        uuid: view.uuid,
-        generation: view.generation,
-        stamp: Some(view.owner.stamp),
-        source: None,
-        current: view.version.as_ref().map(|version| CurrentVersion {
-            backend: view.backend.clone(),
-            backend_uuid: view.backend_seen.as_ref().map(|seen| seen.uuid),
-            number: version.number,
-        }),
-        heals: false,
-        metadata: view.metadata.clone(),
-        arguments: view.arguments.clone(),
     }
 }

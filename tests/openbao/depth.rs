@@ -5,10 +5,11 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use planton_core::names::Slug;
 use planton_core::operations::{
-    BackendArguments, BackendOnDestroy, CreateSecret, CurrentVersion, DeclaredKeys, DeleteSecret,
-    Interrupt, Organization, RegisterBackend, SecretValue, SecretView, UpdateSecret, ValueSource,
+    BackendArguments, BackendOnDestroy, CreateSecret, DeclaredKeys, Interrupt, Organization,
+    RegisterBackend, SecretView,
 };
 use planton_vendors::http::RetryPolicy;
+use test_support::secret_requests::{destruction, rotation};
 use xtask::faults::FaultProxy;
 
 use super::support::Place;
@@ -107,32 +108,13 @@ impl Paced {
     }
 
     async fn rotate(&self, process: &Organization, view: &SecretView) -> SecretView {
-        let update = UpdateSecret {
-            name: view.name.clone(),
-            uuid: view.uuid,
-            generation: view.generation,
-            stamp: Some(view.owner.stamp),
-            source: Some(given("v2")),
-            current: view.version.as_ref().map(|version| CurrentVersion {
-                backend: view.backend.clone(),
-                backend_uuid: view.backend_seen.as_ref().map(|seen| seen.uuid),
-                number: version.number,
-            }),
-            heals: false,
-            metadata: view.metadata.clone(),
-            arguments: view.arguments.clone(),
-        };
+        let update = rotation(view, "v2");
         let interrupt = Interrupt::default();
         process.secrets().update(update, &interrupt).await.unwrap()
     }
 
     async fn delete(&self, process: &Organization, view: &SecretView) {
-        let delete = DeleteSecret {
-            name: view.name.clone(),
-            uuid: view.uuid,
-            generation: view.generation,
-            stamp: Some(view.owner.stamp),
-        };
+        let delete = destruction(view);
         let interrupt = Interrupt::default();
         process.secrets().delete(&delete, &interrupt).await.unwrap();
     }
@@ -145,10 +127,6 @@ impl Paced {
         let in_a_row = self.proxy.in_a_row();
         (result, cost(requests.len(), in_a_row))
     }
-}
-
-fn given(value: &str) -> ValueSource {
-    ValueSource::Given(SecretValue::Text(value.into()))
 }
 
 /// Runs a lifecycle, and returns the cost of: a creation, a rotation, the deletion of the

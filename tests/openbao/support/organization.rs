@@ -2,16 +2,14 @@
 
 use std::sync::Arc;
 
-use planton_core::operations::{
-    CreateSecret, OnDestroy, Organization, Platform, SecretArguments, SecretMetadata, SecretValue,
-    ValueSource,
-};
+use planton_core::operations::{CreateSecret, Organization, Platform};
 use planton_vendors::http::RetryPolicy;
 use planton_vendors::openbao::client::{
     OpenBaoAddress, OpenBaoClient, OpenBaoConfig, PolicyRole, PolicyScope,
 };
 use planton_vendors::openbao::{OpenBaoCatalog, OpenBaoStore, TransitKek};
 use planton_vendors::{Connector, KekConnector};
+use test_support::secret_requests;
 
 use super::Place;
 
@@ -49,20 +47,7 @@ pub(crate) fn platform(client: &OpenBaoClient, scope: &PolicyScope) -> Platform 
 
 /// Returns the request to create `name` with this value.
 pub(crate) fn creation(name: &str, value: &str) -> CreateSecret {
-    CreateSecret {
-        name: name.parse().unwrap(),
-        backend: None,
-        source: ValueSource::Given(SecretValue::Text(value.into())),
-        metadata: SecretMetadata::default(),
-        arguments: SecretArguments {
-            value_wo_version: None,
-            generate: None,
-            copy_from: None,
-            deletion_protection: false,
-            on_destroy: OnDestroy::Delete,
-            keep_versions: 10,
-            takes_over: None,
-        },
-        replaces: Vec::new(),
-    }
+    let mut creation = secret_requests::creation(name, value);
+    creation.arguments.keep_versions = 10;
+    creation
 }

@@ -13,5 +13,6 @@ pub mod plugin_client;
 pub mod reading;
 pub mod refresh_listing;
 pub mod second_implementation;
+pub mod secret_requests;
 pub mod store_faults;
 pub mod wrapping;

@@ -5,12 +5,13 @@ use std::time::{Duration, Instant};
 use futures_util::{StreamExt as _, stream};
 use planton_core::names::Slug;
 use planton_core::operations::{
-    CreateSecret, CurrentVersion, DeleteSecret, Interrupt, OnDestroy, Organization, Platform,
-    RefreshSecret, Refreshed, Replaces, SecretArguments, SecretMarks, SecretMetadata, SecretValue,
-    SecretView, SeenSecret, UpdateSecret, ValueSource,
+    CreateSecret, Interrupt, Organization, Platform, RefreshSecret, Refreshed, Replaces,
+    SecretMarks, SecretView, SeenSecret,
 };
 use planton_core::store::{Deletion, RemoteName};
 use xtask::faults::{Fault, FaultProxy, Match};
+
+use crate::secret_requests::{creation, destruction, rotation};
 
 /// How long a page serves.
 const SERVES: Duration = Duration::from_secs(5);
@@ -38,7 +39,7 @@ pub fn seen(view: &SecretView) -> RefreshSecret {
 pub async fn create(process: &Organization, number: usize) -> Vec<SecretView> {
     let creations = (0..number).map(|number| async move {
         let interrupt = Interrupt::default();
-        let creation = creation(&format!("s-{number}"));
+        let creation = creation(&format!("s-{number}"), "first");
         process.secrets().create(creation, &interrupt).await
     });
     let views = stream::iter(creations).buffered(2 * AT_ONCE);
@@ -57,21 +58,7 @@ pub async fn refresh(process: &Organization, views: &[SecretView]) -> Vec<Refres
 
 /// Rotates a secret.
 pub async fn rotate(process: &Organization, view: &SecretView) -> SecretView {
-    let update = UpdateSecret {
-        name: view.name.clone(),
-        uuid: view.uuid,
-        generation: view.generation,
-        stamp: Some(view.owner.stamp),
-        source: Some(given("rotated")),
-        current: view.version.as_ref().map(|version| CurrentVersion {
-            backend: view.backend.clone(),
-            backend_uuid: None,
-            number: version.number,
-        }),
-        heals: false,
-        metadata: view.metadata.clone(),
-        arguments: view.arguments.clone(),
-    };
+    let update = rotation(view, "rotated");
     let interrupt = Interrupt::default();
     process.secrets().update(update, &interrupt).await.unwrap()
 }
@@ -94,17 +81,12 @@ pub async fn every_change_is_seen_once_the_listing_is_old(
 
     let rotated = rotate(&other, &views[0]).await;
     let interrupt = Interrupt::default();
-    let delete = DeleteSecret {
-        name: views[1].name.clone(),
-        uuid: views[1].uuid,
-        generation: views[1].generation,
-        stamp: Some(views[1].owner.stamp),
-    };
+    let delete = destruction(&views[1]);
     let deleted = other.secrets().delete(&delete, &interrupt).await;
     deleted.unwrap();
     let replacing = CreateSecret {
         replaces: vec![Replaces::Named(views[2].uuid)],
-        ..creation("s-2")
+        ..creation("s-2", "first")
     };
     let replacing = other.secrets().create(replacing, &interrupt).await.unwrap();
     delete_at_the_vendor(organization, &platform(), "s-3").await;
@@ -160,27 +142,4 @@ async fn delete_at_the_vendor(organization: &Slug, platform: &Platform, named: &
     let versions = versions.into_iter().map(|version| version.id).collect();
     let what = Deletion::Object { versions };
     platform.store.delete(&object, what).await.unwrap();
-}
-
-fn creation(named: &str) -> CreateSecret {
-    CreateSecret {
-        name: named.parse().unwrap(),
-        backend: None,
-        source: given("first"),
-        metadata: SecretMetadata::default(),
-        arguments: SecretArguments {
-            value_wo_version: None,
-            generate: None,
-            copy_from: None,
-            deletion_protection: false,
-            on_destroy: OnDestroy::Delete,
-            keep_versions: 1,
-            takes_over: None,
-        },
-        replaces: Vec::new(),
-    }
-}
-
-fn given(value: &str) -> ValueSource {
-    ValueSource::Given(SecretValue::Text(value.into()))
 }

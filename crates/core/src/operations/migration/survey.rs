@@ -155,27 +155,21 @@ impl Migration {
         }
         let limit = limit_of(self.target.platform.store.capability());
         for version in &secret.versions {
-            match platform.fetch_envelope(secret, version).await {
-                Ok(envelope) => {
-                    looked.versions += 1;
-                    let bytes = plaintext_bytes(&envelope);
-                    if bytes > limit {
-                        let reason = format!(
-                            "its value has {} bytes, and the target stores {} at most",
-                            bytes.saturating_sub(1),
-                            limit.saturating_sub(1)
-                        );
-                        looked.obstacles.push(unmoved(secret, version, &reason));
-                    }
-                    self.try_to_open(secret, (version, envelope), platform, looked)
-                        .await?;
-                }
-                Err(error) if is_lost(&error) => {
-                    let reason = error.with_sources();
-                    looked.lost.push(unmoved(secret, version, &reason));
-                }
-                Err(error) => return Err(error),
+            let Some(envelope) = looked.fetch(platform, secret, version).await? else {
+                continue;
+            };
+            looked.versions += 1;
+            let bytes = plaintext_bytes(&envelope);
+            if bytes > limit {
+                let reason = format!(
+                    "its value has {} bytes, and the target stores {} at most",
+                    bytes.saturating_sub(1),
+                    limit.saturating_sub(1)
+                );
+                looked.obstacles.push(unmoved(secret, version, &reason));
             }
+            self.try_to_open(secret, (version, envelope), platform, looked)
+                .await?;
         }
         Ok(())
     }
@@ -198,16 +192,9 @@ impl Migration {
         backend.expect_marker().await?;
         looked.rewraps += due.len();
         for version in due {
-            match backend.fetch_envelope(secret, version).await {
-                Ok(envelope) => {
-                    self.try_to_open(secret, (version, envelope), &backend, looked)
-                        .await?;
-                }
-                Err(error) if is_lost(&error) => {
-                    let reason = error.with_sources();
-                    looked.lost.push(unmoved(secret, version, &reason));
-                }
-                Err(error) => return Err(error),
+            if let Some(envelope) = looked.fetch(&backend, secret, version).await? {
+                self.try_to_open(secret, (version, envelope), &backend, looked)
+                    .await?;
             }
         }
         Ok(())
@@ -248,6 +235,26 @@ struct Looked {
     lost: Vec<Unmoved>,
     unopened: Vec<Unmoved>,
     obstacles: Vec<Unmoved>,
+}
+
+impl Looked {
+    /// Fetches an envelope; `None` for one that is lost, which is noted.
+    async fn fetch(
+        &mut self,
+        backend: &Backend,
+        secret: &SecretRecord,
+        version: &VersionRecord,
+    ) -> Result<Option<Envelope>, OperationError> {
+        match backend.fetch_envelope(secret, version).await {
+            Ok(envelope) => Ok(Some(envelope)),
+            Err(error) if is_lost(&error) => {
+                let reason = error.with_sources();
+                self.lost.push(unmoved(secret, version, &reason));
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
 }
 
 impl MigrationSurvey {

@@ -82,6 +82,15 @@ pub(super) fn elsewhere(error: &OperationError) -> Option<&Elsewhere> {
     source.downcast_ref()
 }
 
+/// Checks that a record was found altered.
+#[track_caller]
+fn expect_altered(error: &OperationError) {
+    let OperationError::Catalog(error) = error else {
+        panic!("{error:?}");
+    };
+    assert_eq!(error.kind(), CatalogErrorKind::Altered);
+}
+
 /// Fills the source: a secret of two versions, one of an environment, one on a registered
 /// backend under the organization's key, and a tombstone. Returns the first two and the third.
 pub(super) async fn filled(pair: &Pair) -> [SecretView; 3] {
@@ -187,10 +196,7 @@ async fn a_forged_way_to_another_platform_leads_nowhere() {
         pair.source.process().keys().status().await.unwrap_err(),
         pair.migrate().await.unwrap_err(),
     ] {
-        let OperationError::Catalog(error) = &late else {
-            panic!("{late:?}");
-        };
-        assert_eq!(error.kind(), CatalogErrorKind::Altered);
+        expect_altered(&late);
     }
 }
 

@@ -149,17 +149,12 @@ fn are_present(results: &[Refreshed]) -> bool {
 }
 
 fn request(view: &SecretView) -> RefreshSecret {
-    let version = view.version.as_ref();
     let marks = view.marks.record.zip(view.marks.version);
+    let marks = marks.map(|(record, version)| SecretMarks { record, version });
+    let request = super::seen(view);
     RefreshSecret {
-        name: view.name.clone(),
-        uuid: view.uuid,
-        backend: Some(view.backend.clone()),
-        seen: Some(SeenSecret {
-            generation: view.generation,
-            version: version.map(|version| (version.number, version.payload)),
-            marks: marks.map(|(record, version)| SecretMarks { record, version }),
-        }),
+        seen: request.seen.map(|seen| SeenSecret { marks, ..seen }),
+        ..request
     }
 }
 

@@ -215,10 +215,7 @@ async fn a_document_that_claims_to_have_moved_is_altered_while_the_organization_
             .await
             .unwrap_err(),
     ] {
-        let OperationError::Catalog(error) = &refused else {
-            panic!("{refused:?}");
-        };
-        assert_eq!(error.kind(), CatalogErrorKind::Altered);
+        expect_altered(&refused);
     }
 }
 
@@ -235,10 +232,7 @@ async fn a_way_whose_wraps_the_key_refuses_leads_nowhere() {
     };
     pair.source.alter_key("organization", forge).await;
     let late = pair.source.process().keys().status().await.unwrap_err();
-    let OperationError::Catalog(error) = &late else {
-        panic!("{late:?}");
-    };
-    assert_eq!(error.kind(), CatalogErrorKind::Altered);
+    expect_altered(&late);
 }
 
 #[tokio::test(start_paused = true)]
