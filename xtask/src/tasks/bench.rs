@@ -24,7 +24,7 @@ use super::{Profile, build_provider, some_terraform, step};
 
 const HANDSHAKES: usize = 50;
 
-/// Measures, and writes docs/benchmarks.md.
+/// Measures, and writes docs/benchmarks.md. The section of [`run_large`] stays.
 ///
 /// # Errors
 ///
@@ -63,6 +63,11 @@ pub(crate) fn run(secrets: usize) -> Result<()> {
     })?;
     let file = paths::repository().join("docs/benchmarks.md");
     fs::create_dir_all(paths::repository().join("docs")).context("creating docs")?;
+    let former = fs::read_to_string(&file).unwrap_or_default();
+    let page = match page::section(&former, large::HEADING) {
+        Some(large) => page::replaced(&page, large),
+        None => page,
+    };
     fs::write(&file, &page).with_context(|| format!("writing {}", file.display()))?;
     eprintln!("\n{page}");
     Ok(())

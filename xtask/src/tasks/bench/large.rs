@@ -240,7 +240,7 @@ resource "planton_secret" "own" {
 "#;
 
 /// The heading of the section.
-const HEADING: &str = "\n## Thousands\n";
+pub(super) const HEADING: &str = "## Thousands";
 
 /// Returns the section of docs/benchmarks.md.
 ///
@@ -249,7 +249,7 @@ const HEADING: &str = "\n## Thousands\n";
 /// If formatting fails. Formatting into a string does not fail.
 pub(super) fn section(measured: &Large) -> Result<String> {
     let mut text = format!(
-        "{HEADING}\n`cargo xtask bench --large` generates this section.\n\n\
+        "\n{HEADING}\n\n`cargo xtask bench --large` generates this section.\n\n\
          {SECRETS} secrets in one state, as in the section about platforms. The provider's peak memory was \
          {:.1} MB.\n\n",
         megabytes(measured.peak_bytes)

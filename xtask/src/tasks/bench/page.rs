@@ -63,6 +63,17 @@ pub(super) fn page(measured: &Measured) -> Result<String> {
     Ok(page)
 }
 
+/// Returns the section with this heading.
+pub(super) fn section<'a>(page: &'a str, heading: &str) -> Option<&'a str> {
+    let start = page.find(&format!("\n{heading}\n"))?;
+    let section = page.get(start..)?;
+    let end = section
+        .match_indices("\n## ")
+        .map(|(at, _)| at)
+        .find(|at| *at > 1);
+    section.get(..end.unwrap_or(section.len()))
+}
+
 /// Returns the page with this section in place of the former one with its heading, or before
 /// the section about requests.
 pub(super) fn replaced(page: &str, section: &str) -> String {
@@ -177,15 +188,16 @@ const METHOD: &str = "
   end. All else is the machine's time minus the other three.
 - Scale: one OpenBAO server on loopback with Raft storage, KV v2 and Transit. The configuration has
   `count` secrets with a trigger. The benchmark runs an apply into empty state with `-parallelism=10`,
-  and then an empty plan. The baseline is the same number of `terraform_data` resources, in the same
+  and then three empty plans. The baseline is the same number of `terraform_data` resources, in the same
   run with the same Terraform.
-- Platforms: for each, an apply into empty state, an empty plan, a refresh-only apply and a destroy with
+- Empty plan: the median of three, in all sections. The first one after an apply takes up to a third longer.
+- Platforms: for each, an apply into empty state, empty plans, a refresh-only apply and a destroy with
   Terraform's own parallelism. A relay delays the bytes of each direction by half of the round trip, and
   those of a new connection by a whole one more. `VAULT_PROVIDER` names a `terraform-provider-vault`,
   whose `vault_kv_secret_v2` is then measured with write-only values on the same kind of server.
-  `RANDOM_PROVIDER` names a `terraform-provider-random`. `example_id` is the resource of
-  `crates/plugin/examples/random.rs`, with the attributes of `random_id` and no I/O: the cost of any
-  provider with as many attributes.
+  `RANDOM_PROVIDER` names a `terraform-provider-random`. `example_id` and
+  `example_wide` are resources of `crates/plugin/examples/random`, which does no I/O. They have the
+  attributes of `random_id` and of a secret: the cost of any provider with as many attributes.
 - Requests for each secret under \"Where the time goes\": the responses in OpenBAO's audit log,
   including those that a process pays once.
 - Throughput: `cargo bench --package planton-envelope`, which Criterion samples. The result is the mean.
@@ -233,6 +245,17 @@ mod tests {
         assert_eq!(replaced(page, section), expected);
         let without = "# Page\n\n## Requests\n\nmany\n";
         assert_eq!(replaced(without, section), expected);
+    }
+
+    #[test]
+    fn a_section_ends_where_the_next_one_begins() {
+        let page = "# Page\n\n## Part\n\nold\n\n## Requests\n\nmany\n";
+        assert_eq!(section(page, "## Part"), Some("\n## Part\n\nold\n"));
+        assert_eq!(
+            section(page, "## Requests"),
+            Some("\n## Requests\n\nmany\n")
+        );
+        assert_eq!(section(page, "## Other"), None);
     }
 
     #[test]

@@ -28,9 +28,11 @@ pub(super) fn measure(
     terraform: &Terraform,
     sizes: &[usize],
 ) -> Result<Vec<Measured>> {
-    let mut measured = ids(terraform, &EXAMPLE, &example()?, sizes)?;
+    let example = example()?;
+    let mut measured = local(terraform, &ID, &example, sizes)?;
+    measured.extend(local(terraform, &WIDE, &example, sizes)?);
     if let Some(provider) = std::env::var_os(RANDOM_PROVIDER) {
-        measured.extend(ids(terraform, &RANDOM, &PathBuf::from(provider), sizes)?);
+        measured.extend(local(terraform, &RANDOM, &PathBuf::from(provider), sizes)?);
     }
     if let Some(provider) = std::env::var_os(VAULT_PROVIDER) {
         measured.extend(kv(tools, terraform, &PathBuf::from(provider), sizes)?);
@@ -53,22 +55,34 @@ pub(super) fn missing(measured: &[Measured]) -> String {
     lines.collect()
 }
 
-/// A provider of random identifiers without any network.
-struct Ids {
+/// A resource of a provider without any network.
+struct Local {
     source: &'static str,
     resource: &'static str,
+    arguments: &'static str,
 }
 
-const RANDOM: Ids = Ids {
+const RANDOM: Local = Local {
     source: "hashicorp/random",
     resource: "random_id",
+    arguments: "byte_length = 16",
 };
 
-/// The example of the plugin runtime. Its resource has the attributes of `random_id`, so it
-/// shows what any provider costs Terraform.
-const EXAMPLE: Ids = Ids {
+/// The example of the plugin runtime. This resource has the attributes of `random_id`.
+const ID: Local = Local {
     source: "plantonhq/example",
     resource: "example_id",
+    arguments: "byte_length = 16",
+};
+
+/// This one has the attributes of a secret, so it shows what their number costs Terraform. The
+/// arguments are those of [`scale::MANY`](super::scale::MANY).
+const WIDE: Local = Local {
+    source: "plantonhq/example",
+    resource: "example_wide",
+    arguments: r#"name             = "secret-${count.index}"
+  value_wo         = "value of secret ${count.index}"
+  value_wo_version = "1""#,
 };
 
 /// Builds the example. The second package keeps the features of the dependencies, so that
@@ -81,13 +95,17 @@ fn example() -> Result<PathBuf> {
     Ok(paths::target().join("release/examples/random"))
 }
 
-fn ids(
+fn local(
     terraform: &Terraform,
-    kind: &Ids,
+    kind: &Local,
     provider: &Path,
     sizes: &[usize],
 ) -> Result<Vec<Measured>> {
-    let Ids { source, resource } = kind;
+    let Local {
+        source,
+        resource,
+        arguments,
+    } = kind;
     let local = source.rsplit('/').next().unwrap_or(source);
     let mut measured = Vec::new();
     for &size in sizes {
@@ -100,8 +118,8 @@ terraform {{
   }}
 }}
 resource {resource:?} "many" {{
-  count       = {size}
-  byte_length = 16
+  count = {size}
+  {arguments}
 }}
 "#
         );

@@ -11,6 +11,7 @@ use xtask::tools::Tools;
 
 use super::baseline::{Weighty, state_bytes};
 use super::places::{self, Place, Start};
+use super::process::{elapsed, median};
 use super::{peers, scale};
 
 const BOUND: Duration = Duration::from_secs(3600);
@@ -178,7 +179,7 @@ pub(super) fn life(
     workspace.write("main.tf", configuration)?;
     let apply = workspace.apply(variables)?.ok()?;
     let state_bytes = state_bytes(&workspace, size)?;
-    let plan = workspace.plan(variables)?.no_changes()?;
+    let plan = median(|| workspace.plan(variables)?.no_changes(), elapsed)?;
     let refresh = workspace.apply_with(variables, &["-refresh-only"])?.ok()?;
     let destroy = workspace.destroy(variables)?.ok()?;
     Ok(Life {

@@ -12,11 +12,37 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use xtask::process;
+use xtask::terraform::Outcome;
 use xtask::tools::Tools;
 
 const COOKIE: &str = "d602bf8f470bc67ca7faa0386276bbdd4330efaf76d1a219cb4d6991ca9872b2";
 const CERTIFICATE: &str = include_str!("../../../certificate.py");
 const BOUND: Duration = Duration::from_secs(30);
+
+/// A single plan's time varies by a third.
+const PLANS: usize = 3;
+
+/// Returns the run whose time is the median of [`PLANS`] runs.
+///
+/// # Errors
+///
+/// If a run fails.
+pub(super) fn median<T>(
+    mut run: impl FnMut() -> Result<T>,
+    time: impl Fn(&T) -> Duration,
+) -> Result<T> {
+    let mut runs = Vec::new();
+    for _ in 0..PLANS {
+        runs.push(run()?);
+    }
+    runs.sort_by_key(time);
+    Ok(runs.swap_remove(PLANS / 2))
+}
+
+/// Returns the time that a run took.
+pub(super) fn elapsed(run: &Outcome) -> Duration {
+    run.process.elapsed
+}
 
 /// Starts the provider `count` times, and returns the sorted times from before
 /// the exec to the handshake line.

@@ -11,7 +11,7 @@ use xtask::terraform::{Outcome, Terraform, Variables, Workspace};
 use xtask::tools::Tools;
 
 use super::baseline::{Weighty, state_bytes};
-use super::process::MemoryWatch;
+use super::process::{MemoryWatch, median};
 
 const BOUND: Duration = Duration::from_secs(1800);
 const PARALLEL: &str = "-parallelism=10";
@@ -206,9 +206,14 @@ fn runs(
         apply: spent(served, || {
             workspace.apply_with(variables, &[PARALLEL])?.ok()
         })?,
-        plan: spent(served, || {
-            workspace.plan_with(variables, &[PARALLEL])?.no_changes()
-        })?,
+        plan: median(
+            || {
+                spent(served, || {
+                    workspace.plan_with(variables, &[PARALLEL])?.no_changes()
+                })
+            },
+            |spent| spent.wall,
+        )?,
         state_bytes: state_bytes(&workspace, size)?,
     })
 }

@@ -1,52 +1,20 @@
-//! A small provider: `example_id`, a random identifier with the attributes of `random_id`.
-//!
-//! It does no I/O. The benchmarks use it to measure what any provider costs Terraform.
-
-use std::sync::Arc;
+//! `example_id`: a random identifier.
 
 use async_trait::async_trait;
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use planton_plugin::protocol::{ServeError, ServeOptions, serve};
 use planton_plugin::{
-    ApplyResponse, Attribute, AttributePath, AttributeType, ConfigureRequest, Context,
-    CreateRequest, DeleteRequest, DeleteResponse, Diagnostic, Diagnostics, PlanRequest,
-    PlanResponse, Provider, ReadRequest, ReadResponse, Resource, Schema, UpdateRequest, Value,
-    proposed_with_computed_unknown,
+    ApplyResponse, Attribute, AttributePath, AttributeType, Context, CreateRequest, DeleteRequest,
+    DeleteResponse, Diagnostic, Diagnostics, PlanRequest, PlanResponse, ReadRequest, ReadResponse,
+    Resource, Schema, UpdateRequest, Value, proposed_with_computed_unknown,
 };
 
 /// The most bytes of an identifier, so that its decimal form fits 128 bits.
 const MAX_BYTES: u64 = 16;
 
-fn main() -> Result<(), ServeError> {
-    let addresses = [
-        "registry.terraform.io/plantonhq/example",
-        "registry.opentofu.org/plantonhq/example",
-    ];
-    serve(Arc::new(Example), ServeOptions::new(addresses))
-}
-
-#[derive(Debug)]
-struct Example;
-
-#[async_trait]
-impl Provider for Example {
-    fn schema(&self) -> Schema {
-        Schema::default()
-    }
-
-    async fn configure(&self, _: &Context, _: ConfigureRequest) -> Diagnostics {
-        Diagnostics::new()
-    }
-
-    fn resources(&self) -> Vec<Arc<dyn Resource>> {
-        vec![Arc::new(Id)]
-    }
-}
-
 /// A random identifier.
 #[derive(Debug)]
-struct Id;
+pub(super) struct Id;
 
 #[async_trait]
 impl Resource for Id {
