@@ -3,6 +3,7 @@
 
 mod accept;
 mod file;
+mod moved;
 mod restore;
 mod restorer;
 

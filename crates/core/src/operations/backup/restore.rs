@@ -98,8 +98,9 @@ impl Keys<'_> {
     /// # Errors
     ///
     /// `Backup` for a file that is damaged, or of another catalog; `PinsMissing` if neither the
-    /// catalog nor a pin vouches for the MAC key; `Catalog(Altered)`; `ChangedConcurrently`;
-    /// failures of catalog and KEK.
+    /// catalog nor a pin vouches for the MAC key; `Catalog(Moved)` for a platform that the
+    /// organization has left; `Catalog(Altered)`; `ChangedConcurrently`; failures of catalog and
+    /// KEK.
     pub async fn restore<R: BackupSource>(
         self,
         source: &mut R,
@@ -109,7 +110,7 @@ impl Keys<'_> {
     ) -> Result<Restored, OperationError> {
         interrupt.before("restore")?;
         let (header, own) = self.expect_own(source)?;
-        let present = self.open_for_restoring(&own, what).await?;
+        let present = self.open_for_restoring(&own, what, interrupt).await?;
         let records = self.verify_backup(source).await?;
         let mut restored = Restored {
             header,
@@ -196,6 +197,7 @@ impl Keys<'_> {
         self,
         own: &Loaded<OrganizationRecord>,
         what: Restore,
+        interrupt: &Interrupt,
     ) -> Result<Present, OperationError> {
         let organization = self.organization;
         let key = organization_key();
@@ -241,6 +243,7 @@ impl Keys<'_> {
             });
         }
         self.open_by(own).await?;
+        self.expect_nothing_moved(interrupt).await?;
         Ok(revision.map_or(Present::Absent, Present::Unreadable))
     }
 

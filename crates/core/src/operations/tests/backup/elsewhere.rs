@@ -99,3 +99,45 @@ async fn no_escrow_key_changes_between_a_restoration_and_its_acceptance() {
     let added = process.keys().add_escrow(safe(), &interrupt).await;
     added.unwrap();
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_platform_that_was_left_is_not_revived_where_its_own_record_says_nothing_of_it() {
+    let begun_again = |body: &str| {
+        let mut record: serde_json::Value = serde_json::from_str(body).unwrap();
+        record["state"] = serde_json::json!({"state": "initializing"});
+        record.to_string()
+    };
+    for is_removed in [false, true] {
+        let pair = Pair::new();
+        filled(&pair).await;
+        let backup = backed_up(&pair.source).await;
+        let pin = Some(fingerprint(&pair.source).await);
+        pair.migrated().await;
+        let key = RecordKey::new("organization");
+        match is_removed {
+            true => pair.source.catalog.delete_by_hand(&key),
+            false => pair.source.alter_key(key.as_str(), begun_again).await,
+        }
+        let writes = pair.source.counts().write;
+        for what in [Restore::default(), APPLY, OVERWRITE] {
+            let refused = restore(&pair.source, pin, &backup, what).await;
+            // Without the flag, a record without keys stays as it is.
+            let is_checked = is_removed || what.overwrites;
+            let refused = refused.unwrap_err();
+            let found = elsewhere(&refused);
+            assert_eq!(found.is_some(), is_checked, "{refused:?}");
+            assert!(found.is_none_or(|found| found.is_verified), "{refused:?}");
+        }
+        assert_eq!(pair.source.counts().write, writes);
+        // A document that somebody else has made look like one that was moved proves nothing.
+        for key in pair.source.catalog.list("").await.unwrap() {
+            let mut stored = pair.source.stored(&key).await.unwrap();
+            stored.mac = "00".repeat(32);
+            pair.source.catalog.overwrite(&key, stored);
+        }
+        restore(&pair.source, pin, &backup, OVERWRITE)
+            .await
+            .unwrap();
+        assert_eq!(pair.source.value("prod/api").await.unwrap(), "hunter2");
+    }
+}
