@@ -27,6 +27,10 @@ pub(crate) struct SecretDocument {
     /// versions of a recreated secret have higher revisions.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub last_revision: u64,
+    /// Write id of the document that a sweep has copied here from a former platform. A tombstone
+    /// keeps it, so that a later sweep does not bring back what was destroyed since.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub copy_of: Option<Uuid>,
     /// The secret with this name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub current: Option<SecretRecord>,

@@ -13,8 +13,8 @@ use super::stragglers::Succeeds;
 use super::versions::{BuiltIn, Puts, delete};
 use super::{AT_ONCE, CHUNK, Migration};
 use crate::catalog::{
-    BackendDocument, CatalogErrorKind, DefaultBackendRecord, EntryKey, Form, MovedRecord,
-    RecordKey, Revision, SecretDocument, SecretRecord,
+    BackendDocument, CatalogErrorKind, DefaultBackendRecord, EntryKey, MovedRecord, RecordKey,
+    Revision, SecretDocument, SecretRecord,
 };
 use crate::names::Slug;
 use crate::operations::held_document::Document;
@@ -93,7 +93,7 @@ impl<'a> Copying<'a> {
             let mut listed = catalog.list(prefix).await?;
             listed.retain(|key| !self.done.contains(key));
             if self.sweeps && prefix == "entries" {
-                listed = self.late_entries(listed).await?;
+                listed = self.late_entries(listed, done, report).await?;
             }
             keys.push(listed);
         }
@@ -109,6 +109,9 @@ impl<'a> Copying<'a> {
                 let copied = self.copy_all(some).await;
                 for (key, outcome) in some.iter().zip(copied) {
                     match outcome {
+                        Ok(Copied {
+                            taken: Some(taken), ..
+                        }) => done.failed.push(taken),
                         Ok(copied) => {
                             done.add(copied);
                             self.done.insert(key.clone());
@@ -143,7 +146,9 @@ impl<'a> Copying<'a> {
     /// Copies the record of a backend, its credentials under the key of the target.
     async fn backend(&self, key: &RecordKey) -> Result<Copied, OperationError> {
         let migration = self.migration;
-        self.expect_vacant::<BackendDocument>(key).await?;
+        if let Some(taken) = self.in_the_way::<BackendDocument>(key).await? {
+            return Ok(taken);
+        }
         let fenced: MovedRecord<BackendDocument> = migration.fence(key, self.fence()).await?;
         let revision = match migration.there::<BackendDocument>(key).await? {
             There::Vacant(revision) => revision,
@@ -160,7 +165,9 @@ impl<'a> Copying<'a> {
 
     async fn default(&self, key: &RecordKey) -> Result<Copied, OperationError> {
         let migration = self.migration;
-        self.expect_vacant::<DefaultBackendRecord>(key).await?;
+        if let Some(taken) = self.in_the_way::<DefaultBackendRecord>(key).await? {
+            return Ok(taken);
+        }
         let fenced: MovedRecord<DefaultBackendRecord> = migration.fence(key, self.fence()).await?;
         match migration.there::<DefaultBackendRecord>(key).await? {
             There::Copied(there) => self.found(key, &fenced, &there).await,
@@ -180,49 +187,7 @@ impl<'a> Copying<'a> {
         }
     }
 
-    /// Returns the outcome for a document that the target has. One that came late may have been
-    /// fenced by a sweep that was killed, and its name may have been used anew on the target
-    /// before it was copied.
-    ///
-    /// # Errors
-    ///
-    /// `MigrationTargetTaken`.
-    async fn found<T: Succeeds>(
-        &self,
-        key: &RecordKey,
-        fenced: &MovedRecord<T>,
-        there: &T,
-    ) -> Result<Copied, OperationError> {
-        if !fenced.late {
-            return Ok(Copied::default());
-        }
-        if !there.succeeds(&fenced.document) {
-            return Err(self.migration.taken());
-        }
-        self.migration.note_copied(key, fenced).await?;
-        Ok(Copied::default())
-    }
-
-    /// Checks, where others use the target already or had it open before, that nobody has
-    /// written there what is still to be fenced here.
-    ///
-    /// # Errors
-    ///
-    /// `MigrationTargetTaken`.
-    async fn expect_vacant<T: Document>(&self, key: &RecordKey) -> Result<(), OperationError> {
-        if !self.sweeps && !self.begun.is_return {
-            return Ok(());
-        }
-        let found = self.migration.source.catalog.load_fenced::<Form<T>>(key);
-        match (found.await?, self.migration.there::<T>(key).await?) {
-            (Some(found), There::Copied(_)) if matches!(found.record, Form::Here(_)) => {
-                Err(self.migration.taken())
-            }
-            _ => Ok(()),
-        }
-    }
-
-    async fn written<T: Document>(
+    async fn written<T: Succeeds>(
         &self,
         key: &RecordKey,
         (document, revision): (T, Revision),
@@ -231,12 +196,14 @@ impl<'a> Copying<'a> {
         let written = self
             .migration
             .write(key, document, revision, self.interrupt);
-        let is_new = written.await?;
-        if is_new && fenced.late {
+        if !written.await? {
+            return self.overtaken(key, fenced).await;
+        }
+        if fenced.late {
             self.migration.note_copied(key, fenced).await?;
         }
         Ok(Copied {
-            is_new,
+            is_new: true,
             ..Copied::default()
         })
     }
@@ -262,13 +229,18 @@ impl<'a> Copying<'a> {
     /// Copies the document of a name, with the versions of its secrets.
     async fn secret(&self, key: &RecordKey) -> Result<Copied, OperationError> {
         let migration = self.migration;
-        self.expect_vacant::<SecretDocument>(key).await?;
+        if let Some(taken) = self.in_the_way::<SecretDocument>(key).await? {
+            return Ok(taken);
+        }
         let fenced: MovedRecord<SecretDocument> = migration.fence(key, self.fence()).await?;
         let revision = match migration.there::<SecretDocument>(key).await? {
             There::Vacant(revision) => revision,
             There::Copied(there) => return self.found(key, &fenced, &there).await,
         };
         let mut document = fenced.document.clone();
+        if fenced.late {
+            document.copy_of = Some(fenced.document.write_id);
+        }
         let (mut done, mut puts) = (Copied::default(), Puts::default());
         let moved = self.move_secrets(&mut document, &mut done, &mut puts);
         if let Err(error) = moved.await {
@@ -279,9 +251,8 @@ impl<'a> Copying<'a> {
         let leftovers = self.leftovers(&document).await;
         let written = migration.write(key, document, revision, self.interrupt);
         if !written.await? {
-            // Another call has copied it.
             puts.take_back().await;
-            return Ok(Copied::default());
+            return self.overtaken(key, &fenced).await;
         }
         puts.delete_superseded().await;
         self.delete_leftovers(leftovers).await;

@@ -51,7 +51,14 @@ impl Migration {
                 return Ok(done);
             }
             stage => {
-                done.failed = self.stragglers(&stage).await?;
+                let show = |looked_at, total| {
+                    report(&Migrated {
+                        looked_at,
+                        total,
+                        ..Migrated::default()
+                    });
+                };
+                done.failed = self.stragglers(&stage, &show, interrupt).await?;
                 if !done.failed.is_empty() {
                     return Ok(done);
                 }

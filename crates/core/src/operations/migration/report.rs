@@ -83,6 +83,18 @@ pub(super) struct Copied {
     pub(super) rewraps: usize,
     pub(super) unopened: Vec<Unmoved>,
     pub(super) lost: Vec<Unmoved>,
+    /// A document that is not copied, since the target has used its name.
+    pub(super) taken: Option<Unmoved>,
+}
+
+impl Copied {
+    /// Returns the outcome for a document that is not copied.
+    pub(super) fn taken(taken: Unmoved) -> Self {
+        Self {
+            taken: Some(taken),
+            ..Self::default()
+        }
+    }
 }
 
 impl Migrated {

@@ -43,7 +43,14 @@ impl Migration {
         let stage = self.stage().await?;
         if let Stage::Vacant { target, .. } = &stage {
             self.name_keys(target.is_some(), &mut found).await;
-            found.obstacles = self.stragglers(&stage).await?;
+            let show = |looked_at, total| {
+                report(&MigrationSurvey {
+                    looked_at,
+                    total,
+                    ..MigrationSurvey::default()
+                });
+            };
+            found.obstacles = self.stragglers(&stage, &show, interrupt).await?;
         }
         let source = match stage {
             Stage::Vacant { source, .. } | Stage::Begun { source, .. } => source,

@@ -251,3 +251,146 @@ async fn a_migration_killed_before_it_points_is_ended_by_the_next_call() {
     let late = pair.source.process().keys().status().await.unwrap_err();
     assert_eq!(elsewhere(&late).unwrap().progress, MoveProgress::Moved);
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_was_swept_and_destroyed_before_it_was_noted_is_neither_brought_back_nor_missed() {
+    let pair = Pair::new();
+    filled(&pair).await;
+    let late = pair.source.warm().await;
+    pair.migrated().await;
+    created_late(&late, "late").await;
+    // Killed after the copy is written, and before the source says so.
+    let (reached, mut is_reached) = tokio::sync::mpsc::channel(1);
+    let hold = async move {
+        let _ = reached.send(()).await;
+        std::future::pending::<()>().await;
+    };
+    pair.source.catalog.before(CatalogVerb::Write, 2, hold);
+    let migration = pair.migration();
+    let sweeping = tokio::spawn(async move {
+        let interrupt = Interrupt::default();
+        migration.sweep(&|_| {}, &interrupt).await
+    });
+    is_reached.recv().await.unwrap();
+    sweeping.abort();
+    let _ = sweeping.await;
+
+    let process = pair.target.process();
+    let interrupt = Interrupt::default();
+    let own = own(&process.secrets().find(&name("late")).await.unwrap());
+    process.secrets().delete(&own, &interrupt).await.unwrap();
+    process.settle().await;
+    for _ in 0..2 {
+        let swept = pair.migration().sweep(&|_| {}, &interrupt).await.unwrap();
+        assert_eq!((swept.records, swept.failed), (0, vec![]));
+        assert!(pair.target.document(&name("late")).await.current.is_none());
+    }
+    pair.back().migrated().await;
+    assert!(pair.source.document(&name("late")).await.current.is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_late_secret_whose_name_was_used_and_given_up_since_is_named_with_the_way_out() {
+    let pair = Pair::new();
+    filled(&pair).await;
+    let late = pair.source.warm().await;
+    pair.migrated().await;
+    created_late(&late, "late").await;
+    let ours = created(&pair.target, "late", "ours").await;
+    let interrupt = Interrupt::default();
+    let process = pair.target.process();
+    let given_up = own(&ours);
+    process
+        .secrets()
+        .delete(&given_up, &interrupt)
+        .await
+        .unwrap();
+    process.settle().await;
+
+    let key = crate::catalog::record_key_of_name(&name("late"));
+    let swept = pair.migration().sweep(&|_| {}, &interrupt).await.unwrap();
+    assert_eq!(swept.failed.len(), 1, "{swept:?}");
+    let failed = &swept.failed[0];
+    assert_eq!(failed.subject, "late");
+    assert!(failed.reason.contains(key.as_str()), "{failed:?}");
+    // The way out.
+    pair.source.catalog.delete_by_hand(&key);
+    let swept = pair.migration().sweep(&|_| {}, &interrupt).await.unwrap();
+    assert_eq!(swept.failed, []);
+    pair.back().migrated().await;
+}
+
+/// Writes to the former platform what a creation that was killed leaves there: an entry.
+async fn entry_written_late(pair: &Pair, digit: u64, is_altered: bool) -> RecordKey {
+    let catalog = &pair.source.catalog;
+    let cert = catalog.list("entries").await.unwrap().remove(0);
+    let mut stored = pair.source.stored(&cert).await.unwrap();
+    let mut body: serde_json::Value = serde_json::from_str(&stored.body).unwrap();
+    body["name"] = serde_json::to_value(name("late")).unwrap();
+    body["written_at"] = jiff::Timestamp::now().to_string().into();
+    stored.body = body.to_string();
+    let end = cert.as_str().len() - 16;
+    let late = RecordKey::new(format!("{}{digit:016x}", &cert.as_str()[..end]));
+    let process = pair.target.warm().await;
+    let mac_key = process.keys().mac_key().await.unwrap();
+    let mac = mac_key.mac(late.as_str(), stored.body.as_bytes());
+    stored.mac = match is_altered {
+        true => "00".repeat(32),
+        false => hex::encode(mac),
+    };
+    catalog.overwrite(&late, stored);
+    late
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_altered_entry_keeps_a_sweep_from_copying_nothing_else() {
+    let pair = Pair::new();
+    filled(&pair).await;
+    let late = pair.source.warm().await;
+    pair.migrated().await;
+    let altered = entry_written_late(&pair, 1, true).await;
+    let entry = entry_written_late(&pair, 2, false).await;
+    created_late(&late, "later").await;
+    let interrupt = Interrupt::default();
+    let swept = pair.migration().sweep(&|_| {}, &interrupt).await.unwrap();
+    let failed: Vec<_> = swept.failed.iter().map(|it| &*it.subject).collect();
+    assert_eq!(failed, [altered.as_str()]);
+    assert_eq!(swept.records, 2);
+    let entries = pair.target.catalog.list("entries").await.unwrap();
+    assert!(entries.contains(&entry) && !entries.contains(&altered));
+    assert_eq!(pair.target.value("later").await.unwrap(), "hunter2");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_look_for_late_documents_and_entries_ends_when_it_is_interrupted() {
+    let pair = Pair::new();
+    filled(&pair).await;
+    pair.migrated().await;
+    entry_written_late(&pair, 1, false).await;
+    // Interrupted while the documents, and while the entries, are listed.
+    for (of_sweep, nth) in [(false, 2), (true, 2)] {
+        let token = tokio_util::sync::CancellationToken::new();
+        let interrupt = Interrupt::new(token.clone(), None);
+        let cancelled = async move { token.cancel() };
+        let source = &pair.source.catalog;
+        source.before(CatalogVerb::List, nth, cancelled);
+        let reads = source.calls(CatalogVerb::Read);
+        let stopped = match of_sweep {
+            true => pair
+                .migration()
+                .sweep(&|_| {}, &interrupt)
+                .await
+                .unwrap_err(),
+            false => pair
+                .back()
+                .migration()
+                .survey(&|_| {}, &interrupt)
+                .await
+                .unwrap_err(),
+        };
+        let is_interrupted = matches!(stopped, OperationError::Interrupted { .. });
+        assert!(is_interrupted, "{stopped:?}");
+        // No document and no entry was read after the interruption.
+        assert_eq!(source.calls(CatalogVerb::Read), reads, "{of_sweep}");
+    }
+}
