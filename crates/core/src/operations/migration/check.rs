@@ -5,7 +5,7 @@ use futures_util::{StreamExt as _, stream};
 use super::copy::{Copying, secrets};
 use super::fence::{There, removed};
 use super::report::{Migrated, Unmoved};
-use super::versions::{UNOPENED, is_lost, unmoved};
+use super::versions::{UNOPENED, delete, is_lost, unmoved};
 use super::{AT_ONCE, CHUNK};
 use crate::catalog::{
     BackendDocument, DefaultBackendRecord, Form, RecordKey, SecretDocument, SecretRecord,
@@ -16,41 +16,69 @@ use crate::operations::backends::Trust;
 use crate::operations::held_document::Document;
 
 impl Copying<'_> {
-    /// Returns the versions on the target whose data keys are still wrapped under a key of the
-    /// source. Reads the envelopes of these only: a lost version still has its former wraps in
-    /// its record.
+    /// Looks at all secrets of a target that has everything. Deletes the versions on registered
+    /// backends that their records call superseded, and returns the versions whose data keys are
+    /// still wrapped under a key of the source. Reads the envelopes of these only: a lost version
+    /// still has its former wraps in its record.
     ///
     /// # Errors
     ///
-    /// Failures of the target's catalog; `Catalog(Altered)`.
-    pub(super) async fn unopened(&self) -> Result<Vec<Unmoved>, OperationError> {
-        let migration = self.migration;
-        let mac_key = migration.source.keys().mac_key().await?;
-        let catalog = &migration.target.catalog;
+    /// Failures of the target's catalog; `Catalog(Altered)`. What cannot be deleted stays, sealed.
+    pub(super) async fn close(&self) -> Result<Vec<Unmoved>, OperationError> {
         let mut unopened = Vec::new();
-        for some in catalog.list("secrets").await?.chunks(CHUNK) {
+        let keys = self.migration.target.catalog.list("secrets").await?;
+        for some in keys.chunks(CHUNK) {
             self.interrupt.before("verify migration")?;
-            let each = some
+            let each: Vec<_> = some
                 .iter()
-                .map(|key| catalog.load::<Form<SecretDocument>>(key));
-            let mut loaded = stream::iter(each.collect::<Vec<_>>()).buffered(AT_ONCE);
-            while let Some(loaded) = loaded.next().await {
-                let Some(loaded) = loaded? else { continue };
-                loaded.verify(mac_key)?;
-                let Form::Here(document) = &loaded.record else {
-                    continue;
-                };
-                for secret in secrets(document).filter(|it| it.state == SecretState::Ready) {
-                    let stuck = secret.versions.iter();
-                    for version in stuck.filter(|version| self.built_in.is_stuck(version)) {
-                        if !self.is_lost_there(secret, version).await? {
-                            unopened.push(unmoved(secret, version, UNOPENED));
-                        }
-                    }
+                .map(|key| Box::pin(self.close_one(key)))
+                .collect();
+            let mut closed = stream::iter(each).buffered(AT_ONCE);
+            while let Some(found) = closed.next().await {
+                unopened.extend(found?);
+            }
+        }
+        Ok(unopened)
+    }
+
+    async fn close_one(&self, key: &RecordKey) -> Result<Vec<Unmoved>, OperationError> {
+        let migration = self.migration;
+        let mut unopened = Vec::new();
+        let catalog = &migration.target.catalog;
+        let Some(loaded) = catalog.load::<Form<SecretDocument>>(key).await? else {
+            return Ok(unopened);
+        };
+        loaded.verify(migration.source.keys().mac_key().await?)?;
+        let Form::Here(document) = &loaded.record else {
+            return Ok(unopened);
+        };
+        for secret in secrets(document).filter(|it| it.state == SecretState::Ready) {
+            self.delete_superseded(secret).await;
+            let stuck = secret.versions.iter();
+            for version in stuck.filter(|version| self.built_in.is_stuck(version)) {
+                if !self.is_lost_there(secret, version).await? {
+                    unopened.push(unmoved(secret, version, UNOPENED));
                 }
             }
         }
         Ok(unopened)
+    }
+
+    /// Deletes what a verified record of the target calls superseded. No later record names it.
+    async fn delete_superseded(&self, secret: &SecretRecord) {
+        let of_all = secret.versions.iter();
+        let superseded: Vec<_> = of_all.flat_map(|it| it.superseded.clone()).collect();
+        if superseded.is_empty() || secret.backend == self.built_in.target.uuid {
+            return;
+        }
+        let backends = self.migration.target.backends();
+        match backends.of_secret(secret, Trust::Mac).await {
+            Ok(backend) if backend.store.capability().deletes_versions => {
+                delete(&backend, &secret.remote_name, superseded).await;
+            }
+            Ok(_) => {}
+            Err(error) => tracing::warn!(%error, "superseded versions stay"),
+        }
     }
 
     /// Returns whether the target's record names a version that its backend does not have.

@@ -254,7 +254,6 @@ impl<'a> Copying<'a> {
             puts.take_back().await;
             return self.overtaken(key, &fenced).await;
         }
-        puts.delete_superseded().await;
         self.delete_leftovers(leftovers).await;
         if fenced.late {
             migration.note_copied(key, &fenced).await?;

@@ -39,14 +39,14 @@ impl Migration {
         match self.stage().await? {
             Stage::Done { source, target } => {
                 done.is_complete = true;
-                done.unopened = self.unopened(&source, &target, interrupt).await?;
+                done.unopened = self.close(&source, &target, interrupt).await?;
                 return Ok(done);
             }
             Stage::Complete { source, id } => {
                 self.point(&source, id, interrupt).await?;
                 done.is_complete = true;
                 if let Stage::Done { source, target } = self.stage().await? {
-                    done.unopened = self.unopened(&source, &target, interrupt).await?;
+                    done.unopened = self.close(&source, &target, interrupt).await?;
                 }
                 return Ok(done);
             }
@@ -84,10 +84,10 @@ impl Migration {
                     }
                 }
                 if done.failed.is_empty() {
-                    // An earlier call may have copied some of them.
-                    done.unopened = copying.unopened().await?;
                     self.finish(&begun.moved, interrupt).await?;
                     done.is_complete = true;
+                    // An earlier call may have copied some of them.
+                    done.unopened = copying.close().await?;
                 }
             }
         }
@@ -119,13 +119,14 @@ impl Migration {
             let mut copying = Copying::new(self, &begun, interrupt).await?;
             copying.sweeps = true;
             copying.pass(&mut done, report).await?;
-            done.unopened = copying.unopened().await?;
+            done.unopened = copying.close().await?;
         }
         Ok(done)
     }
 
-    /// Returns the versions that a migration that is done has copied without opening them.
-    async fn unopened(
+    /// Deletes what a migration that is done has superseded. Returns the versions that it has
+    /// copied without opening them.
+    async fn close(
         &self,
         source: &Held,
         target: &Held,
@@ -133,12 +134,7 @@ impl Migration {
     ) -> Result<Vec<Unmoved>, OperationError> {
         let mac_key = self.source.keys().mac_key().await?;
         match self.reopen(source, target, mac_key)? {
-            Some(begun) => {
-                Copying::new(self, &begun, interrupt)
-                    .await?
-                    .unopened()
-                    .await
-            }
+            Some(begun) => Copying::new(self, &begun, interrupt).await?.close().await,
             None => Ok(Vec::new()),
         }
     }

@@ -7,7 +7,7 @@ use crate::operations::backends::Trust;
 use crate::operations::sealing::rewrap;
 use crate::operations::secrets::context;
 use crate::operations::{Backend, Interrupt, OperationError};
-use crate::store::{Deletion, NativeVersionId, RemoteName, StoreErrorKind};
+use crate::store::{Deletion, NativeVersionId, RemoteName, StoreCapability, StoreErrorKind};
 use planton_envelope::Envelope;
 use uuid::Uuid;
 
@@ -29,13 +29,9 @@ pub(super) struct BuiltIn {
     pub(super) organization: Uuid,
 }
 
-/// What a copy has put, to be deleted if its record is not committed, and what it has
-/// superseded, to be deleted after the commit.
+/// What a copy has put, to be deleted if its record is not committed.
 #[derive(Debug, Default)]
-pub(super) struct Puts {
-    new: Vec<(Backend, RemoteName, NativeVersionId)>,
-    superseded: Vec<(Backend, RemoteName, Vec<NativeVersionId>)>,
-}
+pub(super) struct Puts(Vec<(Backend, RemoteName, NativeVersionId)>);
 
 impl Migration {
     /// Moves the versions of a secret, and enters them into its record.
@@ -157,7 +153,7 @@ async fn move_built_in(
         version.superseded.clear();
         describe(version, &envelope);
         let name = stored.remote_name.clone();
-        puts.new
+        puts.0
             .push((built_in.target.clone(), name, version.native_id.clone()));
         stored.versions.push(version.clone());
         done.versions += 1;
@@ -165,7 +161,9 @@ async fn move_built_in(
     Ok(())
 }
 
-/// Wraps again what a registered backend has under a key of the source.
+/// Wraps again what a registered backend has under a key of the source. The former versions stay
+/// until the migration is complete: the records of the source name them, and only its keys open
+/// them.
 async fn rewrap_registered(
     secret: &mut SecretRecord,
     built_in: &BuiltIn,
@@ -174,8 +172,8 @@ async fn rewrap_registered(
     puts: &mut Puts,
     interrupt: &Interrupt,
 ) -> Result<(), OperationError> {
-    let capability = backend.store.capability();
     let numbers: Vec<u64> = secret.versions.iter().map(|it| it.number).collect();
+    let mut former = Vec::new();
     for number in numbers {
         let recorded = secret.clone();
         let Some(version) = secret.version_mut(number).filter(|it| built_in.is_due(it)) else {
@@ -196,22 +194,44 @@ async fn rewrap_registered(
             continue;
         };
         interrupt.before("put migrated version")?;
-        let native_id = backend.put_again(&recorded, version, &envelope).await?;
+        let spared = sparing(&recorded, &former, backend.store.capability());
+        let native_id = backend.put_again(&spared, version, &envelope).await?;
         let name = recorded.remote_name.clone();
-        puts.new
-            .push((backend.clone(), name.clone(), native_id.clone()));
-        let former = std::mem::replace(&mut version.native_id, native_id);
+        puts.0.push((backend.clone(), name, native_id.clone()));
+        former.push(std::mem::replace(&mut version.native_id, native_id));
         describe(version, &envelope);
-        version.superseded.push(former);
+        version.superseded.extend(former.last().cloned());
         let excess = version.superseded.len().saturating_sub(MAX_SUPERSEDED);
         version.superseded.drain(..excess);
-        if capability.deletes_versions {
-            let superseded = version.superseded.clone();
-            puts.superseded.push((backend.clone(), name, superseded));
-        }
         done.rewraps += 1;
     }
     Ok(())
+}
+
+/// Returns the secret for a put that also spares what this call has superseded, as far as the store
+/// has room for it. AWS lets go of a version whose label another one takes.
+fn sparing(
+    recorded: &SecretRecord,
+    former: &[NativeVersionId],
+    capability: &StoreCapability,
+) -> SecretRecord {
+    let mut spared = recorded.clone();
+    let taken = recorded.versions.len() + 1;
+    let room = capability.max_versions.map_or(usize::MAX, |max| {
+        usize::try_from(max)
+            .unwrap_or(usize::MAX)
+            .saturating_sub(taken)
+    });
+    // The newest version stays the last one.
+    if let Some(version) = recorded.versions.first() {
+        let kept = former.iter().rev().take(room);
+        let kept = kept.map(|native_id| VersionRecord {
+            native_id: native_id.clone(),
+            ..version.clone()
+        });
+        spared.versions.splice(..0, kept);
+    }
+    spared
 }
 
 /// Describes an envelope in the record of its version.
@@ -246,15 +266,8 @@ pub(super) fn unmoved(secret: &SecretRecord, version: &VersionRecord, reason: &s
 impl Puts {
     /// Deletes what was put, since no record names it. What cannot be deleted stays, sealed.
     pub(super) async fn take_back(self) {
-        for (backend, name, id) in self.new {
+        for (backend, name, id) in self.0 {
             delete(&backend, &name, vec![id]).await;
-        }
-    }
-
-    /// Deletes what the committed record calls superseded.
-    pub(super) async fn delete_superseded(self) {
-        for (backend, name, ids) in self.superseded {
-            delete(&backend, &name, ids).await;
         }
     }
 }

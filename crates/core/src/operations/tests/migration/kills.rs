@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::*;
-use crate::catalog::CatalogVerb;
+use crate::catalog::{CatalogVerb, Form, SecretDocument, record_key_of_name};
 use crate::store::StoreVerb;
 
 /// A call of a migration.
@@ -99,6 +99,57 @@ pub(super) async fn killed_before(pair: &Pair, call: Call) {
     let _ = running.await;
 }
 
+/// Checks that every version that a document of the world names, in whichever form, exists.
+async fn expect_complete(world: &World, call: Call) {
+    let vault = world.connector.place("vault");
+    for named in ["db", "prod/api", "cert"] {
+        let stored = world.stored(&record_key_of_name(&name(named))).await;
+        let form: Form<SecretDocument> = serde_json::from_str(&stored.unwrap().body).unwrap();
+        let secret = form.document().current.clone().unwrap();
+        let store = if named == "cert" {
+            &vault
+        } else {
+            &world.store
+        };
+        let there = store.versions(&secret.remote_name);
+        for version in &secret.versions {
+            assert!(there.contains(&version.native_id), "{call:?}: {named}");
+        }
+    }
+}
+
+/// The versions of "cert" on the registered backend that its record does not name.
+async fn unnamed_on_vault(world: &World) -> usize {
+    let vault = world.connector.place("vault");
+    let document = world.document(&name("cert")).await;
+    let secret = document.current.unwrap();
+    let there = vault.versions(&secret.remote_name);
+    there.len() - secret.versions.len()
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_lost_answers_leave_on_a_registered_backend_goes_with_the_secret() {
+    let pair = Pair::new();
+    let [_, _, cert] = filled(&pair).await;
+    let vault = pair.source.connector.place("vault");
+    // As a kill between the put and the commit of the record that names it.
+    vault.inject(crate::store::Fault {
+        verb: StoreVerb::Put,
+        nth: 1,
+        landing: crate::store::Landing::After,
+        kind: crate::store::StoreErrorKind::Unavailable,
+    });
+    pair.migrated().await;
+    assert_eq!(unnamed_on_vault(&pair.target).await, 1);
+    assert_eq!(pair.target.value("cert").await.unwrap(), "hunter2");
+    let process = pair.target.process();
+    let interrupt = Interrupt::default();
+    let own = own(&process.secrets().find(&cert.name).await.unwrap());
+    process.secrets().delete(&own, &interrupt).await.unwrap();
+    process.settle().await;
+    assert_eq!(vault.objects().len(), 1, "only the marker is left");
+}
+
 #[tokio::test(start_paused = true)]
 async fn whatever_call_it_is_killed_at_a_migration_is_continued_and_nothing_is_lost_or_twice() {
     let calls = calls().await;
@@ -117,6 +168,10 @@ async fn whatever_call_it_is_killed_at_a_migration_is_continued_and_nothing_is_l
         let source = pair.source.value("db").await;
         let target = pair.target.value("db").await;
         assert!(source.is_err() || target.is_err(), "{call:?}");
+        // Until the target serves it, the source has all that its records name.
+        if target.is_err() {
+            expect_complete(&pair.source, call).await;
+        }
 
         let done = pair
             .migrate()
