@@ -58,7 +58,10 @@ impl Keys<'_> {
         interrupt: &Interrupt,
     ) -> Result<RewrapProgress, OperationError> {
         let (opened, in_use) = self.open_fenced(backend).await?;
-        let versions = KeyVersions::of(opened.keyring.get().await?).await?;
+        let keyring = opened.keyring.get().await?;
+        // Without it, wraps under newer versions would move back to the recorded one.
+        keyring.main().successor().await?;
+        let versions = KeyVersions::of(keyring).await?;
         let renewal = Renewal::Wraps(versions);
         self.renew(&opened, &in_use, &renewal, report, interrupt)
             .await
@@ -124,9 +127,11 @@ impl Keys<'_> {
     /// ago, and a standby may lag.
     async fn open_fenced(self, backend: &Slug) -> Result<(Backend, KeysInUse), OperationError> {
         let record = self.hold_record().await?.record;
-        if !self.organization.has_rescue() {
-            let kek = &self.organization.platform.kek;
-            kek.resolve_newest_version().await?;
+        let newest = self.organization.platform.kek.resolve_newest_version();
+        match newest.await {
+            // The key may be lost, and a backend with a key of its own needs it no longer.
+            Err(_) if self.organization.has_rescue() => {}
+            newest => newest?,
         }
         let keyring = self.keyring_of(record.uuid, &record.escrow).await?;
         let backends = self.organization.backends();

@@ -132,6 +132,33 @@ async fn a_rewrap_of_one_backend_never_goes_back_to_a_former_version() {
 }
 
 #[tokio::test]
+async fn a_rewrap_of_one_backend_with_an_identity_never_goes_back_to_a_former_version() {
+    let customers = Customers::naming("main");
+    let connector = &customers.world.kek_connector;
+    connector.add_version("main", "main/1");
+    let interrupt = Interrupt::default();
+    let escrow = escrow::escrow(&["safe"]);
+    let first = customers.process();
+    first.keys().initialize(&escrow, &interrupt).await.unwrap();
+    customers.create("old", "sealed before").await.unwrap();
+    connector.add_version("main", "main/2");
+    customers.create("new", "sealed after").await.unwrap();
+    let [second, safe] = ["main/2", "safe"].map(|key| connector.key(key).id().clone());
+    let platform = "platform".parse().unwrap();
+    for expected in [(1, 1), (0, 2)] {
+        let identity: Arc<dyn KeyEncryptionKey> = connector.key("safe");
+        let process = customers.process().with_rescue(vec![identity]);
+        let keys = process.keys();
+        let done = keys.rewrap(&platform, &|_| {}, &interrupt).await.unwrap();
+        assert_eq!((done.rewrapped, done.current), expected, "{done:?}");
+        for named in ["old", "new"] {
+            let keks = customers.keks(named).await;
+            assert_eq!(keks, [second.clone(), safe.clone()]);
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_newest_version_that_is_disabled_leaves_the_recorded_one_in_use() {
     let customers = rotated().await;
     let connector = &customers.world.kek_connector;
