@@ -32,6 +32,9 @@ pub(super) struct KeyReport {
     rotation: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     newest_version: Option<u64>,
+    /// Whether something is wrapped under an older version of the key, where that shows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rewrap_due: Option<bool>,
     /// Settings of an escrow key. Nothing in them is secret.
     #[serde(skip_serializing_if = "Option::is_none")]
     settings: Option<Json>,
@@ -70,6 +73,7 @@ impl From<&OrganizationStatus> for OrganizationReport {
             role: Role::Former,
             rotation: None,
             newest_version: None,
+            rewrap_due: None,
             settings: None,
         }));
         Self {
@@ -129,6 +133,7 @@ impl KeyReport {
             role,
             rotation: description.map(rotation),
             newest_version: description.and_then(|description| description.newest_version),
+            rewrap_due: status.is_rewrap_due,
             settings: None,
         }
     }
@@ -140,6 +145,12 @@ impl KeyReport {
         }
         if let Some(rotation) = &self.rotation {
             let _ = write!(text, ", {rotation}");
+        }
+        if self.rewrap_due == Some(true) {
+            text.push_str(
+                "\n    rewrap due: a wrap is under an older version of the key; \
+                 terraform-provider-planton rewrap moves it",
+            );
         }
         if let Some(Json::Object(settings)) = &self.settings {
             for (name, value) in settings {
@@ -165,6 +176,7 @@ impl From<&KekView> for KeyReport {
             role: Role::Escrow,
             rotation: None,
             newest_version: None,
+            rewrap_due: None,
             settings: Some(Json::Object(settings)),
         }
     }

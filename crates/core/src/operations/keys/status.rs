@@ -2,12 +2,12 @@
 
 use uuid::Uuid;
 
-use super::Keys;
+use super::{Keys, decoded};
 use crate::catalog::OrganizationRecord;
 use crate::kek::{KekErrorKind, KeyDescription, KeyEncryptionKey, OrganizationFingerprint};
 use crate::names::Slug;
 use crate::operations::{KekView, OperationError};
-use planton_envelope::KekId;
+use planton_envelope::{KekId, WrappedKey};
 
 /// An organization and its keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,6 +41,9 @@ pub struct KeyStatus {
     pub id: KekId,
     /// What its keeper says; absent if the credential may not ask.
     pub description: Option<KeyDescription>,
+    /// Whether something is wrapped under an older version, which a rewrap moves; absent if
+    /// neither the key nor the organization's record shows it.
+    pub is_rewrap_due: Option<bool>,
 }
 
 impl OrganizationStatus {
@@ -66,10 +69,11 @@ impl Keys<'_> {
         let fingerprint = self.fingerprint().await?;
         let record = self.organization.existing().await?;
         let platform = &self.organization.platform;
-        let main = described(platform.kek.as_ref()).await?;
-        let mac = match platform.mac_kek.id() == platform.kek.id() {
-            true => main.clone(),
-            false => described(platform.mac_kek.as_ref()).await?,
+        let wraps = decoded(record.state.mac_key().unwrap_or_default());
+        let mac = described(platform.mac_kek.as_ref(), Some(&wraps)).await?;
+        let main = match platform.mac_kek.id() == platform.kek.id() {
+            true => mac.clone(),
+            false => described(platform.kek.as_ref(), None).await?,
         };
         let former = platform.former_keks.iter().map(|kek| kek.id());
         let former = former.filter(|id| **id != main.id).cloned().collect();
@@ -111,14 +115,36 @@ pub(super) fn escrow_of(record: &OrganizationRecord) -> Vec<KekView> {
     record.escrow.iter().map(KekView::from).collect()
 }
 
-async fn described(kek: &dyn KeyEncryptionKey) -> Result<KeyStatus, OperationError> {
+/// Describes a key that has made one of `wraps`, if any are at hand.
+async fn described(
+    kek: &dyn KeyEncryptionKey,
+    wraps: Option<&[(KekId, WrappedKey)]>,
+) -> Result<KeyStatus, OperationError> {
     let description = match kek.describe().await {
         Ok(description) => Some(description),
         Err(error) if error.kind() == KekErrorKind::PermissionDenied => None,
         Err(error) => return Err(error.into()),
     };
+    let newest = match kek.successor().await {
+        Err(error) if error.kind() == KekErrorKind::PermissionDenied => None,
+        newest => newest?,
+    };
+    let is_older = newest.is_some_and(|newest| newest.id() != kek.id());
+    let is_rewrap_due = match (is_older, wraps) {
+        (true, _) => Some(true),
+        (false, None) => None,
+        (false, Some(wraps)) => match wraps.iter().find(|(id, _)| id == kek.id()) {
+            // A former key of the key file has wrapped.
+            None => Some(true),
+            Some((_, wrapped)) => description
+                .as_ref()
+                .and_then(|description| kek.is_newest(wrapped, description))
+                .map(|is_newest| !is_newest),
+        },
+    };
     Ok(KeyStatus {
         id: kek.id().clone(),
         description,
+        is_rewrap_due,
     })
 }

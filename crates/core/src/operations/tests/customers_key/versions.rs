@@ -85,6 +85,28 @@ async fn a_rewrap_moves_everything_to_the_newest_version_and_the_former_one_may_
 }
 
 #[tokio::test]
+async fn a_status_says_that_a_rewrap_is_due_until_it_is_done() {
+    let customers = Customers::naming("main");
+    let connector = &customers.world.kek_connector;
+    connector.add_version("main", "main/1");
+    customers.create("old", "sealed before").await.unwrap();
+    let due = async || {
+        let status = customers.process().keys().status().await.unwrap();
+        (status.main.is_rewrap_due, status.mac.is_rewrap_due)
+    };
+    assert_eq!(due().await, (Some(false), Some(false)));
+    connector.add_version("main", "main/2");
+    assert_eq!(due().await, (Some(true), Some(true)));
+    customers.rewrap().await;
+    assert_eq!(due().await, (Some(false), Some(false)));
+    // A wrap shows its version here, and the identifier of the key stays.
+    connector.key("main/2").rotate();
+    assert_eq!(due().await, (Some(true), Some(true)));
+    customers.rewrap().await;
+    assert_eq!(due().await, (Some(false), Some(false)));
+}
+
+#[tokio::test]
 async fn a_version_of_the_main_key_as_an_escrow_key_takes_no_wrap_from_the_main_key() {
     let customers = rotated().await;
     let interrupt = Interrupt::default();
