@@ -204,11 +204,15 @@ impl Client {
     /// Returns an object without its content.
     ///
     /// S3 and Google answer a HEAD without a body, and so without a code. A failure that could
-    /// be several is read again with a GET, for its code.
+    /// be several is read again with a GET, for its code. If the deadline leaves no time for
+    /// that, the failure of the HEAD says more than the deadline.
     pub(in crate::bucket) async fn head(&self, path: &Path) -> Result<Stat, Fault> {
         match self.head_alone(path).await {
             Err(fault) if fault.is_ambiguous() => {
-                let found = self.get(path).await?;
+                let found = match self.get(path).await {
+                    Err(second) if second.kind == FaultKind::Ended => return Err(fault),
+                    found => found?,
+                };
                 Ok(Stat {
                     tag: found.tag,
                     size: found.body.len() as u64,

@@ -88,6 +88,7 @@ struct State {
     flaw: Flaw,
     slack: u32,
     reads: Option<(u16, &'static str)>,
+    bodies_end: bool,
     page: Option<HeaderMap>,
     page_size: Option<usize>,
     keeps_versions: bool,
@@ -122,6 +123,11 @@ impl Scripted {
     /// Answers all reads of objects with this status and code.
     pub(in crate::bucket) fn refuse_reads(&self, status: u16, code: &'static str) {
         self.0.lock().unwrap().reads = Some((status, code));
+    }
+
+    /// Lets the deadline of each read of an object's content expire.
+    pub(in crate::bucket) fn end_reads_of_content(&self) {
+        self.0.lock().unwrap().bodies_end = true;
     }
 
     /// Switches versioning on. Objects from before then have the version "null".
@@ -218,6 +224,9 @@ impl Scripted {
                 Step::Serve => Ok(state.serve(request, url)),
                 step => state.follow(step, request, url),
             },
+            false if state.bodies_end && request.method == Method::GET => {
+                Err(HttpErrorKind::DeadlineExceeded)
+            }
             false => Ok(state.serve(request, url)),
         };
         let status = answered

@@ -423,6 +423,23 @@ async fn a_failed_head_is_explained_by_its_code() {
 }
 
 #[tokio::test]
+async fn a_deadline_after_a_denied_head_does_not_hide_that_it_was_denied() {
+    let scripted = Scripted::default();
+    scripted.refuse_reads(403, "AccessDenied");
+    scripted.end_reads_of_content();
+    let put = store(&scripted).put(&name(), b"sealed", options()).await;
+    let options = DescribeOptions {
+        version: put.unwrap(),
+        others: Vec::new(),
+        absence: Absence::Confirmed,
+    };
+    let described = store(&scripted).describe(&name(), options).await;
+    let error = described.unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::PermissionDenied, "{error:?}");
+    assert_eq!(scripted.log(), ["PUT 200", "HEAD 403", "GET -"]);
+}
+
+#[tokio::test]
 async fn a_credential_that_no_header_can_contain_is_rejected_before_a_request() {
     let scripted = Scripted::default();
     let credential = [
