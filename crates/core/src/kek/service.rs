@@ -247,7 +247,9 @@ impl KeyEncryptionKey for ServiceKek {
             return Some(Arc::clone(known));
         }
         let opened = self.connector.open(&self.settings, &self.credential, id);
-        let opened = self.in_own_words(opened.ok()?);
+        // A key has one identifier: another form of it is of no wrap that this provider made.
+        let opened = opened.ok().filter(|kek| kek.id() == id)?;
+        let opened = self.in_own_words(opened);
         versions.push(Arc::clone(&opened));
         Some(opened)
     }
@@ -391,7 +393,7 @@ fn gone_for_good(error: KekError) -> KekError {
     }
 }
 
-const INSTALL: &str = "This is the organization's own key, which its record names: neither an \
-                       apply nor a plain rewrap moves it to another key. If it cannot be enabled \
-                       again, install the key that the settings name now, with an escrow \
-                       identity: run the command rewrap --with.";
+const INSTALL: &str = "This is the organization's own key, which its record names: no apply moves \
+                       it to another key, and a plain rewrap moves to a newer version of the same \
+                       key only. If it cannot be enabled again, install the key that the settings \
+                       name now, with an escrow identity: run the command rewrap --with.";

@@ -24,7 +24,8 @@ use planton_envelope::Envelope;
 /// How many requests to the store run at once.
 const AT_ONCE: usize = 8;
 
-/// How many documents are loaded before progress is reported.
+/// How many documents are loaded before progress is reported, and how many versions are
+/// prepared at once.
 const CHUNK: usize = 100;
 
 /// What to verify.
@@ -177,24 +178,28 @@ impl Keys<'_> {
             let opened = backends.0.get(&secret.backend)?;
             Some(secret.versions.iter().map(move |it| (*secret, it, opened)))
         });
-        let each: Vec<_> = versions
-            .flatten()
-            .map(|(secret, version, opened)| async move {
-                let envelope = opened.0.fetch_envelope(secret, version).await;
-                (secret, version, opened, envelope)
-            })
-            .collect();
-        let mut fetched = stream::iter(each).buffered(AT_ONCE);
-        while let Some((secret, version, opened, envelope)) = fetched.next().await {
-            found.versions += 1;
-            match envelope {
-                Ok(envelope) => {
-                    self.verify_version((secret, version), opened, (envelope, what.drill), found)
-                        .await?;
-                }
-                Err(error) => {
-                    let (name, number) = (secret.name.to_string(), Some(version.number));
-                    found.add(&name, number, Problem::Envelope, error.with_sources());
+        let versions: Vec<_> = versions.flatten().collect();
+        // However many versions the secrets have, few requests are held at once.
+        for some in versions.chunks(CHUNK) {
+            let each: Vec<_> = some
+                .iter()
+                .map(|&(secret, version, opened)| async move {
+                    let envelope = opened.0.fetch_envelope(secret, version).await;
+                    (secret, version, opened, envelope)
+                })
+                .collect();
+            let mut fetched = stream::iter(each).buffered(AT_ONCE);
+            while let Some((secret, version, opened, envelope)) = fetched.next().await {
+                found.versions += 1;
+                match envelope {
+                    Ok(envelope) => {
+                        let (of, with) = ((secret, version), (envelope, what.drill));
+                        self.verify_version(of, opened, with, found).await?;
+                    }
+                    Err(error) => {
+                        let (name, number) = (secret.name.to_string(), Some(version.number));
+                        found.add(&name, number, Problem::Envelope, error.with_sources());
+                    }
                 }
             }
         }

@@ -134,8 +134,9 @@ fn missing(key: &KeyUrl) -> String {
 /// Returns how a disabled version is made usable again.
 pub(super) fn disabled(key: &KeyUrl) -> String {
     format!(
-        "This version of {key} is disabled. Nothing else is used in its place. To enable it:\n  az \
-         keyvault key set-attributes {options} --version <version> --enabled true",
+        "This version of {key} is disabled. It wraps nothing, and what it has wrapped does not open. \
+         To enable it:\n  az keyvault key set-attributes {options} --version <version> --enabled \
+         true",
         options = az_options(key)
     )
 }
