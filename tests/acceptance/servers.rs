@@ -2,6 +2,7 @@
 //! mount that requires compare-and-set, a HashiCorp Vault.
 
 use std::path::Path;
+use std::process::{Command, Stdio};
 
 use serde_json::json;
 use xtask::faults::{FaultProxy, Match, ProxyOptions};
@@ -9,6 +10,7 @@ use xtask::openbao::{Api, Cluster, Release, ServerOptions};
 use xtask::terraform::{Terraform, Workspace};
 use xtask::tools::Tools;
 
+use crate::operator::told;
 use crate::scene::{
     On, PROVIDER, Scene, assert_tombstones, objects_of, provider_block, read_values, record_of,
     records_of, terraform_1_11, terraform_1_15,
@@ -54,6 +56,19 @@ fn workspace(terraform: &Terraform, provider: &str, configuration: &str) -> Work
     workspace
 }
 
+/// Runs the operator commands that list everything. The organization has no backend, so one of
+/// the folders that they list is empty.
+#[track_caller]
+fn operate(variables: &[(&str, &str)]) {
+    let folder = tempfile::tempdir().unwrap();
+    let backup = folder.path().join("backup").display().to_string();
+    for arguments in [&["verify"][..], &["gc"], &["platform", "backup", &backup]] {
+        let mut command = Command::new(PROVIDER);
+        let command = command.args(arguments).envs(variables.iter().copied());
+        told(&command.stdin(Stdio::null()).output().unwrap(), 0);
+    }
+}
+
 /// Makes the mount require a compare-and-set for every write.
 fn demand_cas(api: &Api, mount: &str) {
     let config = json!({"cas_required": true});
@@ -79,6 +94,12 @@ fn a_first_apply_through_a_standby_of_openbao_2_6_converges() {
         let provider =
             provider_block(&platform, "").replace("\"acme\"", &format!("{organization:?}"));
         live(terraform, &provider, SECRETS);
+        let variables = [
+            ("PLANTON_ORG", organization.as_str()),
+            ("PLANTON_ADDR", address),
+            ("PLANTON_TOKEN", token),
+        ];
+        operate(&variables);
     }
     let paths = leader
         .list_recursive("planton", xtask::openbao::KvVersion::V2)

@@ -171,6 +171,8 @@ async fn through_a_standby_of_2_6_nothing_is_stale_and_no_conflict_is_invented()
         let fresh = catalog(&behind.fenced(&behind.standby));
         let keys = fresh.list("secrets").await.unwrap();
         assert!(keys.contains(&listed), "list {round}");
+        let none = fresh.list("backends").await.unwrap();
+        assert!(none.is_empty(), "nothing to list {round}: {none:?}");
     }
     eprintln!("unfenced: {missed} missed, {refused} refused of {ROUNDS}");
     assert!(missed > 0, "the server does what all this is for");

@@ -12,7 +12,7 @@ use super::config::MountPath;
 use super::server::ServerVendor;
 use crate::http::{HttpError, HttpErrorKind, HttpResponse};
 pub(super) use meaning::missing_engine;
-use meaning::{CAS_REQUIRED, NO_ENGINE, NO_NAMESPACE, meaning, meaning_of};
+use meaning::{CAS_REQUIRED, NO_ENGINE, NO_NAMESPACE, UNSUPPORTED_PATH, meaning, meaning_of};
 
 /// Kind of a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -134,6 +134,11 @@ impl OpenBaoError {
     pub(super) fn concerns_engine(&self) -> bool {
         self.reason()
             .is_some_and(|reason| NO_ENGINE.contains(&reason))
+    }
+
+    /// Returns true if the engine has nothing to say about the path.
+    pub(super) fn concerns_path(&self) -> bool {
+        self.reason() == Some(UNSUPPORTED_PATH)
     }
 
     /// Returns true if the mount rejects writes without compare-and-set.

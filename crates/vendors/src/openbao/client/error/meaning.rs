@@ -13,9 +13,10 @@ struct Refusal {
 }
 
 pub(super) const NO_NAMESPACE: &str = "namespace not found";
+pub(super) const UNSUPPORTED_PATH: &str = "unsupported path";
 pub(super) const NO_ENGINE: [&str; 3] = [
     "no handler for route",
-    "unsupported path",
+    UNSUPPORTED_PATH,
     "unsupported operation",
 ];
 /// <https://github.com/openbao/openbao/blob/main/builtin/logical/kv/path_data.go>
