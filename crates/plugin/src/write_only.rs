@@ -1,7 +1,8 @@
 //! Write-only attributes: sets them to null before a response is sent, and finds them in a
 //! configuration.
 
-use super::{Attribute, AttributeKind, AttributePath, Nesting, PathStep, Schema, Value};
+use super::schema::visit_attributes;
+use super::{Attribute, AttributeKind, AttributePath, Schema, Value};
 
 /// Returns `value` with every write-only attribute set to null. The runtime does this to
 /// every response.
@@ -13,12 +14,12 @@ pub fn write_only_as_null(schema: &Schema, value: Value) -> Value {
 /// Returns the paths of all write-only attributes that are not null; unknown ones count.
 pub(crate) fn write_only_paths(schema: &Schema, value: &Value) -> Vec<AttributePath> {
     let mut found = Vec::new();
-    find_write_only(
-        &schema.attributes,
-        value,
-        &AttributePath::root(),
-        &mut found,
-    );
+    visit_attributes(schema, value, &mut |attribute, here, path| {
+        if attribute.write_only && !here.is_null() {
+            found.push(path.clone());
+        }
+        !attribute.write_only
+    });
     found
 }
 
@@ -57,50 +58,10 @@ fn null_nested(inner: &[Attribute], value: Value) -> Value {
     }
 }
 
-fn find_write_only(
-    attributes: &[Attribute],
-    value: &Value,
-    path: &AttributePath,
-    found: &mut Vec<AttributePath>,
-) {
-    for attribute in attributes {
-        let Some(here) = value.entries().and_then(|all| all.get(&attribute.name)) else {
-            continue;
-        };
-        let path = path.clone().then(&attribute.name);
-        if attribute.write_only {
-            if !here.is_null() {
-                found.push(path);
-            }
-            continue;
-        }
-        let AttributeKind::Nested(nesting, inner) = &attribute.kind else {
-            continue;
-        };
-        match nesting {
-            Nesting::Single => find_write_only(inner, here, &path, found),
-            Nesting::List | Nesting::Set => {
-                for (index, object) in here.elements().iter().enumerate() {
-                    let path = match nesting {
-                        Nesting::List => path.clone().index(index),
-                        _ => path.clone(),
-                    };
-                    find_write_only(inner, object, &path, found);
-                }
-            }
-            Nesting::Map => {
-                for (key, object) in here.entries().into_iter().flatten() {
-                    let path = path.clone().step(PathStep::Key(key.clone()));
-                    find_write_only(inner, object, &path, found);
-                }
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
+    use crate::Nesting;
 
     pub(crate) fn schema() -> Schema {
         let inner = || {

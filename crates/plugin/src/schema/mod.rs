@@ -2,6 +2,7 @@
 
 mod attribute;
 mod identity;
+mod visit;
 
 use std::collections::BTreeMap;
 
@@ -9,6 +10,7 @@ use crate::AttributeType;
 
 pub use attribute::{Attribute, AttributeKind, Nesting, Presence};
 pub use identity::{IdentityAttribute, IdentitySchema};
+pub(crate) use visit::visit_attributes;
 
 /// Schema of a provider, a resource, an ephemeral resource or a data source.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
