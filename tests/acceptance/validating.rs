@@ -13,7 +13,15 @@ with_every_terraform!(
 );
 
 /// A resource's body, and its diagnostic.
-const MISTAKES: [(&str, &[&str]); 17] = [
+const MISTAKES: [(&str, &[&str]); 19] = [
+    (
+        "name = null\n  value_wo = \"x\"",
+        &["Missing Required Argument", "The argument name is required"],
+    ),
+    (
+        "name = \"db\"\n  copy_from = { backend = \"aws\", remote_name = null }",
+        &["Missing Required Argument", "copy_from.remote_name"],
+    ),
     (
         "name = \"DB_PASSWORD\"\n  value_wo = \"x\"",
         &["Invalid Name", "For example: \"db-password\""],

@@ -14,6 +14,7 @@ mod path;
 mod private;
 pub mod protocol;
 mod provider;
+mod required;
 mod resource;
 mod schema;
 mod timeouts;

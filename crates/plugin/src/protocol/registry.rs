@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::codec::{CodecError, decode_value, encode_value};
 use super::wire;
+use crate::required::expect_required;
 use crate::timeouts::Operation;
 use crate::{
     AttributeType, DataSource, Diagnostic, Diagnostics, EphemeralResource, Function,
@@ -126,6 +127,17 @@ impl Typed {
     /// Decodes a value from the host.
     pub(super) fn incoming(&self, value: Option<wire::DynamicValue>) -> Result<Value, Diagnostics> {
         decode_value(value, &self.ty).map_err(ill_typed_request)
+    }
+
+    /// Decodes a configuration that the host wants checked.
+    ///
+    /// # Errors
+    ///
+    /// `Missing Required Argument` for a required one that is null.
+    pub(super) fn config(&self, value: Option<wire::DynamicValue>) -> Result<Value, Diagnostics> {
+        let config = self.incoming(value)?;
+        expect_required(&self.schema, &config)?;
+        Ok(config)
     }
 
     /// Encodes a value for the host. Every response uses this.

@@ -12,7 +12,7 @@ pub(super) async fn validate(
     request: wire::ValidateDataResourceConfigRequest,
 ) -> Result<wire::ValidateDataResourceConfigResponse, Diagnostics> {
     let entry = inner.registry().data_source(&request.type_name)?;
-    let config = entry.typed.incoming(request.config)?;
+    let config = entry.typed.config(request.config)?;
     let diagnostics = entry
         .it
         .validate_config(&inner.context(None), &config)

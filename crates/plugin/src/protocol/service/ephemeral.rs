@@ -12,7 +12,7 @@ pub(super) async fn validate(
     request: wire::ValidateEphemeralResourceConfigRequest,
 ) -> Result<wire::ValidateEphemeralResourceConfigResponse, Diagnostics> {
     let entry = inner.registry().ephemeral_resource(&request.type_name)?;
-    let config = entry.typed.incoming(request.config)?;
+    let config = entry.typed.config(request.config)?;
     let diagnostics = entry
         .it
         .validate_config(&inner.context(None), &config)

@@ -11,7 +11,7 @@ pub(super) async fn validate(
     inner: Arc<Inner>,
     request: wire::ValidateProviderConfigRequest,
 ) -> Result<wire::ValidateProviderConfigResponse, Diagnostics> {
-    let config = inner.registry().provider.incoming(request.config)?;
+    let config = inner.registry().provider.config(request.config)?;
     let diagnostics = inner
         .provider
         .validate_config(&inner.context(None), &config)

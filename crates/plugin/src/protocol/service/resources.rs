@@ -18,7 +18,7 @@ pub(super) async fn validate(
     request: wire::ValidateResourceConfigRequest,
 ) -> Result<wire::ValidateResourceConfigResponse, Diagnostics> {
     let entry = inner.registry().resource(&request.type_name)?;
-    let config = entry.typed.incoming(request.config)?;
+    let config = entry.typed.config(request.config)?;
     let cx = inner.context(request.client_capabilities);
     refuse_write_only(&cx, entry, &config)?;
     let mut diagnostics = entry.it.validate_config(&cx, &config).await;
