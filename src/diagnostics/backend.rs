@@ -22,7 +22,12 @@ pub(crate) fn reserved_name() -> Diagnostic {
 pub(super) fn exists(backend: &Slug, existing: &ExistingRecord) -> Diagnostic {
     Diagnostic::error(
         "Secret Backend Already Exists",
-        Named::backend(backend).already_exists(existing),
+        format!(
+            "{}\n\nIf this apply is to replace that very backend under create_before_destroy, give \
+             the replacement another name: both exist for a while, and no two backends have the \
+             same name.",
+            Named::backend(backend).already_exists(existing)
+        ),
     )
 }
 
@@ -99,7 +104,9 @@ pub(super) fn not_marked(backend: &Slug) -> Diagnostic {
         format!(
             "Backend {:?} was declared with verify_connection = false, so it has no marker object \
              that would identify its place at other settings. Its settings cannot \
-             change.\n\nDeclare another backend.",
+             change.\n\nRestore the former settings, set verify_connection to true and apply that: \
+             the provider verifies the backend and writes its marker. Then change the settings. Or \
+             declare another backend.",
             backend.as_str()
         ),
     )

@@ -32,7 +32,8 @@ pub(super) fn schema() -> Schema {
         Attribute::bool("verify_connection").optional_computed().describe(
             "Whether to write, read and delete a test object before the backend is saved, and to \
              store a marker object. The marker proves after a change of settings that they lead to \
-             the same place. Default: true.",
+             the same place. A change to true verifies the backend and stores the marker. Default: \
+             true.",
         ),
     ];
     attributes.push(

@@ -212,6 +212,6 @@ fn a_backend_in_use_says_by_whom_and_stays() {
 
     Backend "unmarked" was declared with verify_connection = false, so it has no marker object that would identify its place at other settings. Its settings cannot change.
 
-    Declare another backend.
+    Restore the former settings, set verify_connection to true and apply that: the provider verifies the backend and writes its marker. Then change the settings. Or declare another backend.
     "#);
 }

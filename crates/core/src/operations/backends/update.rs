@@ -99,8 +99,10 @@ impl Backends<'_> {
         changed.keys = keys;
         // A backend that is to be forgotten cannot be checked.
         let is_given_up = changed.arguments.on_destroy == BackendOnDestroy::Forget;
+        let is_unmarked = changed.arguments.verify_connection && record.marker.is_none();
+        let in_doubt = is_taken_back || is_unmarked;
         let mut reconnected = None;
-        if moved || request.credential.is_some() || (is_taken_back && !is_given_up) {
+        if moved || request.credential.is_some() || (in_doubt && !is_given_up) {
             let before = record.clone();
             let version = held.document.generation + 1;
             let reconnect = self.reconnect(&before, &mut changed, request.credential, version);
@@ -186,6 +188,11 @@ impl Backends<'_> {
         }
         if changed.arguments.verify_connection {
             self.probe(candidate).await?;
+            // It was declared without verification, and its settings are those of today.
+            if before.marker.is_none() {
+                put = Some(self.put_marker(candidate).await?);
+                changed.marker.clone_from(&put);
+            }
         }
         let usage = CredentialUse::store(
             CredentialOwner::backend(before.uuid, &before.name),

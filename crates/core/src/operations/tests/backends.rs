@@ -10,6 +10,7 @@ mod ownership;
 mod pairs;
 mod rollback;
 mod scale;
+mod verification;
 
 use crate::catalog::CatalogErrorKind;
 use crate::kek::KekErrorKind;
