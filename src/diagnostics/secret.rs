@@ -77,8 +77,10 @@ pub(super) fn already_exists(
     Diagnostic::error(
         "Secret Already Exists",
         format!(
-            "{}\n\nA replacement under create_before_destroy needs another name, or takes_over = \
-             \"{uuid}\". To keep a tainted secret instead, run terraform untaint.",
+            "{}\n\nIf this apply is to replace that very secret under create_before_destroy, choose \
+             another name, or set takes_over = \"{uuid}\". Do not set it for a secret of another \
+             state, which would lose its name. To keep a tainted secret instead, run terraform \
+             untaint.",
             Named::secret(name).already_exists(existing)
         ),
     )

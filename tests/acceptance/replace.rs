@@ -80,7 +80,7 @@ fn acc_secret_is_replaced_in_either_order(scene: &Scene) {
             &flat(&refused),
             &[
                 "Secret Already Exists",
-                "A replacement under create_before_destroy needs another name",
+                "choose another name, or set takes_over",
             ],
         );
         workspace.unchanged(&[]);

@@ -13,7 +13,11 @@ with_every_terraform!(
 );
 
 /// A resource's body, and its diagnostic.
-const MISTAKES: [(&str, &[&str]); 19] = [
+const MISTAKES: [(&str, &[&str]); 20] = [
+    (
+        "name = \"db\"\n  value_wo = \"x\"\n  takes_over = \"0198C2F4-6D3A-8C51-9B1E-2F6D8A4C0B11\"",
+        &["Invalid Secret Id", "in lower-case letters"],
+    ),
     (
         "name = null\n  value_wo = \"x\"",
         &["Missing Required Argument", "The argument name is required"],

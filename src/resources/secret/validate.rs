@@ -6,6 +6,7 @@ use crate::setting::Setting;
 use planton_core::names::Slug;
 use planton_core::operations::{MAX_GENERATED_LENGTH, PLATFORM_BACKEND};
 use planton_plugin::{AttributePath, Diagnostic, Diagnostics, Value};
+use uuid::Uuid;
 
 /// Maximum number of labels, and maximum length of a key or value, that all backends allow.
 const MAX_LABELS: usize = 40;
@@ -38,12 +39,14 @@ fn takes_over(config: &Value, diagnostics: &mut Diagnostics) {
     let Some(text) = config.attribute("takes_over").as_str() else {
         return;
     };
-    if uuid::Uuid::parse_str(text).is_err() {
+    // A state keeps the form of `id`, so another form would differ from the configuration.
+    if !Uuid::parse_str(text).is_ok_and(|uuid| uuid.to_string() == *text) {
         diagnostics.push(
             Diagnostic::error(
                 "Invalid Secret Id",
-                "takes_over is not the id of a secret, which is a uuid.\n\nSet it to the id of the \
-                 replaced secret, from its state or from the error \"Secret Already Exists\".",
+                "takes_over is not the id of a secret: a uuid in lower-case letters, with \
+                 hyphens.\n\nSet it to the id of the replaced secret, from its state or from the \
+                 error \"Secret Already Exists\".",
             )
             .at("takes_over"),
         );
