@@ -104,4 +104,17 @@ fn collects(scene: &Scene) {
     workspace.settled(&[names]);
     assert_eq!(scene.objects().len(), 2);
     assert_eq!(told(&run(scene, &["verify"], None))["versions"], 2);
+
+    // Many at once: each look and each deletion needs the platform.
+    let many = ["a", "b", "c", "d"];
+    let names = ("names", r#"["kept", "lost", "a", "b", "c", "d"]"#);
+    workspace.settled(&[names]);
+    for name in many {
+        let forget = ["forget", "secret", name, "--environment", "prod", "--yes"];
+        told(&run(scene, &forget, None));
+    }
+    assert_eq!(with(&told(&run(scene, &NOW, None)), "found"), many.len());
+    let deleted = told(&run(scene, &delete, None));
+    assert_eq!(with(&deleted, "deleted"), many.len(), "{deleted}");
+    assert_eq!(scene.objects().len(), 2);
 }

@@ -181,26 +181,32 @@ impl Keys<'_> {
         let versions: Vec<_> = versions.flatten().collect();
         // However many versions the secrets have, few requests are held at once.
         for some in versions.chunks(CHUNK) {
+            // Each is verified where it is fetched: while this loop awaited anything, the other
+            // fetches would stand still, with what they hold.
             let each: Vec<_> = some
                 .iter()
                 .map(|&(secret, version, opened)| async move {
-                    let envelope = opened.0.fetch_envelope(secret, version).await;
-                    (secret, version, opened, envelope)
+                    let mut one = Verification {
+                        versions: 1,
+                        ..Verification::default()
+                    };
+                    match opened.0.fetch_envelope(secret, version).await {
+                        Ok(envelope) => {
+                            let of = (secret, version);
+                            self.verify_version(of, opened, (envelope, what.drill), &mut one)
+                                .await?;
+                        }
+                        Err(error) => {
+                            let (name, number) = (secret.name.to_string(), Some(version.number));
+                            one.add(&name, number, Problem::Envelope, error.with_sources());
+                        }
+                    }
+                    Ok::<_, OperationError>(one)
                 })
                 .collect();
-            let mut fetched = stream::iter(each).buffered(AT_ONCE);
-            while let Some((secret, version, opened, envelope)) = fetched.next().await {
-                found.versions += 1;
-                match envelope {
-                    Ok(envelope) => {
-                        let (of, with) = ((secret, version), (envelope, what.drill));
-                        self.verify_version(of, opened, with, found).await?;
-                    }
-                    Err(error) => {
-                        let (name, number) = (secret.name.to_string(), Some(version.number));
-                        found.add(&name, number, Problem::Envelope, error.with_sources());
-                    }
-                }
+            let mut verified = stream::iter(each).buffered(AT_ONCE);
+            while let Some(one) = verified.next().await {
+                found.merge(one?);
             }
         }
         Ok(())
@@ -296,6 +302,14 @@ async fn drill(
 }
 
 impl Verification {
+    /// Adds what was found of some versions.
+    fn merge(&mut self, of: Self) {
+        self.versions += of.versions;
+        self.due += of.due;
+        self.drilled += of.drilled;
+        self.findings.extend(of.findings);
+    }
+
     fn add(&mut self, subject: &str, version: Option<u64>, problem: Problem, detail: String) {
         self.findings.push(Finding {
             subject: subject.to_owned(),

@@ -41,9 +41,11 @@ impl Collector<'_> {
         found.total += objects.len();
         // A look that has not begun takes kilobytes.
         for some in objects.chunks(CHUNK) {
-            let looked: Vec<_> = some.iter().map(|it| self.look(listing, it)).collect();
-            let mut looked = stream::iter(looked).buffered(AT_ONCE);
-            while let Some((object, unnamed)) = looked.next().await {
+            let looks: Vec<_> = some.iter().map(|it| self.look(listing, it)).collect();
+            // All looks end before anything is disposed of, which would wait for what a look
+            // that stands still holds.
+            let looked: Vec<_> = stream::iter(looks).buffered(AT_ONCE).collect().await;
+            for (object, unnamed) in looked {
                 self.interrupt.before("collect")?;
                 match unnamed {
                     Ok(unnamed) => {

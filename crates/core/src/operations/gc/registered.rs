@@ -33,12 +33,13 @@ impl Collector<'_> {
         (age, there): (Age, &OnceCell<()>),
         found: &mut Collection,
     ) -> Result<(), OperationError> {
-        let looked: Vec<_> = entries
+        let looks: Vec<_> = entries
             .iter()
             .map(|entry| self.unnamed(entry.clone()))
             .collect();
-        let mut looked = stream::iter(looked).buffered(AT_ONCE);
-        while let Some((entry, unnamed)) = looked.next().await {
+        // All looks end before anything is deleted, as for the built-in backend.
+        let looked: Vec<_> = stream::iter(looks).buffered(AT_ONCE).collect().await;
+        for (entry, unnamed) in looked {
             self.interrupt.before("collect")?;
             match unnamed {
                 Ok(None) => {}
