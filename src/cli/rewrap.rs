@@ -1,5 +1,6 @@
 //! `rewrap` moves data keys to the newest version of their key, or to another key.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -11,9 +12,12 @@ use super::operator::{self, Failure, Form, Report};
 use super::progress::Progress;
 use super::renewal::{Failed, Kept, failed_text, kept_text};
 use super::{identities, key_file};
+use crate::diagnostics::rewrap_denied;
+use planton_core::kek::{KekError, KekErrorKind};
 use planton_core::names::Slug;
 use planton_core::operations::{
-    FormerKeys, Interrupt, Organization, PLATFORM_BACKEND, RewrapProgress, RewrappedRecords, pin_of,
+    FormerKeys, Interrupt, OperationError, Organization, PLATFORM_BACKEND, RewrapProgress,
+    RewrappedRecords, pin_of,
 };
 
 /// Arguments of `rewrap`.
@@ -220,6 +224,9 @@ async fn rewrapped(
         backends: Vec::new(),
         key_file: None,
     };
+    if rewrap.with.is_none() {
+        expect_permitted(organization, rewrap.backend.as_ref(), interrupt).await?;
+    }
     let backends = match rewrap.backend {
         Some(backend) => vec![backend],
         None => {
@@ -231,10 +238,7 @@ async fn rewrapped(
             }
             let records = interrupt.bound(keys.rewrap_records(interrupt)).await?;
             done.records = Some(records.into());
-            let mut all = vec![PLATFORM_BACKEND.parse().expect("a constant slug")];
-            let registered = organization.backends().in_use();
-            all.extend(interrupt.bound(registered).await?);
-            all
+            all_backends(organization, interrupt).await?
         }
     };
     for backend in backends {
@@ -265,6 +269,61 @@ async fn rewrapped(
         done.key_file = key_file::retire().await?;
     }
     Ok(done)
+}
+
+async fn all_backends(
+    organization: &Organization,
+    interrupt: &Interrupt,
+) -> Result<Vec<Slug>, OperationError> {
+    let mut all = vec![PLATFORM_BACKEND.parse().expect("a constant slug")];
+    let registered = organization.backends().in_use();
+    all.extend(interrupt.bound(registered).await?);
+    Ok(all)
+}
+
+/// Checks that the keys permit what the rewrap sends, before it changes anything. With an escrow
+/// identity there is no such check: the keys that it installs may not exist yet.
+async fn expect_permitted(
+    organization: &Organization,
+    only: Option<&Slug>,
+    interrupt: &Interrupt,
+) -> Result<(), Failure> {
+    let keys = organization.keys();
+    let (mut found, backends) = match only {
+        Some(backend) => (Vec::new(), vec![backend.clone()]),
+        None => (
+            vec![interrupt.bound(keys.denied_to_rewrap_records()).await],
+            // A record that cannot be read is reported by the rewrap, after what it can do.
+            all_backends(organization, interrupt)
+                .await
+                .unwrap_or_default(),
+        ),
+    };
+    for backend in &backends {
+        let progress = Progress::of(backend.to_string());
+        let shown = interrupt.clone().showing(progress.quota_waits());
+        found.push(shown.bound(keys.denied_to_rewrap(backend)).await);
+    }
+    let mut denials: Vec<KekError> = Vec::new();
+    for outcome in found {
+        match outcome {
+            Ok(more) => denials.extend(more),
+            Err(OperationError::Kek(error)) if error.kind() == KekErrorKind::PermissionDenied => {
+                denials.push(error);
+            }
+            // The rewrap reports what fails otherwise, and goes on with what does not.
+            Err(_) => {}
+        }
+    }
+    let mut told = BTreeSet::new();
+    denials.retain(|error| {
+        let remedy = error.remedy().map(str::to_owned);
+        told.insert((error.operation(), error.path().to_owned(), remedy))
+    });
+    match denials.is_empty() {
+        true => Ok(()),
+        false => Err(rewrap_denied(&denials).into()),
+    }
 }
 
 #[cfg(test)]

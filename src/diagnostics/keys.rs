@@ -139,6 +139,28 @@ pub(super) fn pins_missing(fingerprint: bool, allowed_key_ids: bool) -> Diagnost
     )
 }
 
+/// Reports what a rewrap would be denied, each missing permission with its remedy.
+pub(crate) fn rewrap_denied(denials: &[KekError]) -> Diagnostic {
+    let each: Vec<_> = denials
+        .iter()
+        .map(|error| match error.remedy() {
+            Some(remedy) => format!("{error}. {remedy}"),
+            None => format!("{error}."),
+        })
+        .collect();
+    Diagnostic::error(
+        "Rewrap Not Permitted",
+        format!(
+            "The credential in use lacks {} that the rewrap needs. Nothing was changed.\n\n{}",
+            match denials.len() {
+                1 => "a permission".to_owned(),
+                several => format!("{several} permissions"),
+            },
+            each.join("\n\n")
+        ),
+    )
+}
+
 pub(super) fn escrow_not_found(key: &KekId) -> Diagnostic {
     Diagnostic::error(
         "Escrow Key Not Found",

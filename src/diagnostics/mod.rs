@@ -23,7 +23,7 @@ pub(crate) use configuration::{
     different_organization, not_opened, not_refreshed, renamed_organization, unconfigured,
 };
 pub(crate) use invalid_name::{invalid_slug, plain_words};
-pub(crate) use keys::{kept, not_rotated};
+pub(crate) use keys::{kept, not_rotated, rewrap_denied};
 pub(crate) use organization::no_randomness;
 pub(crate) use ownership::{Finding, Named, made_by};
 pub(crate) use secret::deletion_protected;

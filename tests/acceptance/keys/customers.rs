@@ -226,6 +226,17 @@ fn from_declaration_to_revocation(service: Service) {
     }
     workspace.unchanged(&first);
     assert_eq!(customer.read(), "first value");
+    let payloads = || -> Vec<_> {
+        let objects = place.objects().into_iter();
+        objects.map(|object| object.payloads).collect()
+    };
+    let stored = payloads();
+    let missing = service.permit_rewrap(place, false);
+    let refused = operator::told(&customer.rewrap(&ids, &[], None), 1);
+    has(&refused, &["Rewrap Not Permitted", "Nothing was changed"]);
+    has(&refused, missing);
+    assert_eq!(payloads(), stored);
+    service.permit_rewrap(place, true);
     let done = customer.rewrapped(&ids, &[], 0);
     assert_eq!(done["rewrapped"], 1, "{done}");
     assert_eq!(customer.read(), "first value");

@@ -230,6 +230,57 @@ impl Service {
         }
     }
 
+    /// Takes what a rewrap alone requires from whoever uses the key, or gives it back. Returns
+    /// parts of the error that a rewrap then ends with: one for each missing permission.
+    pub(super) fn permit_rewrap(
+        self,
+        place: &Place,
+        is_permitted: bool,
+    ) -> &'static [&'static str] {
+        match self {
+            Self::Aws => {
+                let mut actions = vec!["kms:DescribeKey", "kms:Encrypt", "kms:Decrypt"];
+                if is_permitted {
+                    actions.extend(["kms:ReEncryptFrom", "kms:ReEncryptTo"]);
+                }
+                let policy = json!({
+                    "Statement": [{"Effect": "Allow", "Action": actions, "Resource": "*"}],
+                });
+                place.moto().attach_policy(ACCESS_KEY, &policy).unwrap();
+                &["lacks a permission", "\"Action\": \"kms:ReEncryptFrom\""]
+            }
+            Self::Gcp => {
+                const BOTH: [&str; 2] = [
+                    "cloudkms.cryptoKeyVersions.useToDecrypt",
+                    "cloudkms.cryptoKeyVersions.useToEncrypt",
+                ];
+                let denied = if is_permitted { &[][..] } else { &BOTH };
+                place.gcp_fake().deny(denied).unwrap();
+                &["lacks 2 permissions", BOTH[0], BOTH[1]]
+            }
+            Self::Azure => {
+                let denied = match is_permitted {
+                    true => json!({}),
+                    false => json!({
+                        "keys/unwrapkey": "ForbiddenByRbac", "keys/wrapkey": "ForbiddenByRbac",
+                    }),
+                };
+                let fake = place.azure_fake();
+                fake.control(&json!({"deny": denied})).unwrap();
+                &[
+                    "lacks 2 permissions",
+                    "keys/unwrap/action",
+                    "keys/wrap/action",
+                ]
+            }
+            Self::Transit => {
+                let paths = ["encrypt", "keys", "decrypt", "rewrap"];
+                permit_transit(place, if is_permitted { &paths } else { &paths[..3] });
+                &["lacks a permission", "path \"customer/rewrap/"]
+            }
+        }
+    }
+
     /// Deletes the key for good. Returns the summary of the error of whoever needs it.
     pub(super) fn delete(self, place: &Place, key: &str) -> &'static str {
         match self {

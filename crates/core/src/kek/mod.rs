@@ -108,6 +108,12 @@ pub trait KeyEncryptionKey: Send + Sync + Debug + 'static {
         MAX_REWRAPS
     }
 
+    /// Returns whether the service itself replaces a wrap in [`rewrap`](Self::rewrap), and so
+    /// requires another permission than an unwrap and a wrap.
+    fn rewraps_in_service(&self) -> bool {
+        false
+    }
+
     /// Wraps each of `wraps` again under the newest version of this key, in the order of
     /// `wraps`. Where the service can, the data keys do not leave it.
     ///

@@ -66,6 +66,10 @@ impl KeyEncryptionKey for Reworded {
         self.kek.concurrency()
     }
 
+    fn rewraps_in_service(&self) -> bool {
+        self.kek.rewraps_in_service()
+    }
+
     async fn rewrap(&self, wraps: &[Rewrap<'_>]) -> Vec<Result<WrappedKey, KekError>> {
         let all = self.kek.rewrap(wraps).await.into_iter();
         all.map(|one| self.told(one)).collect()

@@ -247,9 +247,8 @@ impl KeyEncryptionKey for ServiceKek {
             return Some(Arc::clone(known));
         }
         let opened = self.connector.open(&self.settings, &self.credential, id);
-        // A key has one identifier: another form of it is of no wrap that this provider made.
-        let opened = opened.ok().filter(|kek| kek.id() == id)?;
-        let opened = self.in_own_words(opened);
+        // Another form of the key's identifier is of no wrap that this provider made.
+        let opened = self.in_own_words(opened.ok().filter(|kek| kek.id() == id)?);
         versions.push(Arc::clone(&opened));
         Some(opened)
     }
@@ -274,6 +273,11 @@ impl KeyEncryptionKey for ServiceKek {
     fn concurrency(&self) -> usize {
         self.opened()
             .map_or(super::CONCURRENT_CALLS, |opened| opened.kek.concurrency())
+    }
+
+    fn rewraps_in_service(&self) -> bool {
+        self.opened()
+            .is_some_and(|opened| opened.kek.rewraps_in_service())
     }
 
     async fn rewrap(&self, wraps: &[Rewrap<'_>]) -> Vec<Result<WrappedKey, KekError>> {
@@ -348,11 +352,9 @@ impl ProvisionKek for ServiceKek {
             .map_err(|error| self.reworded(error))?;
         let is_known = self.opened().is_some_and(|it| *it.kek.id() == resolved.id);
         if !is_known {
-            let kek = self.in_own_words(resolved.kek);
-            let may_have_moved = false;
             let _first_wins = self.installed.set(Opened {
-                kek,
-                may_have_moved,
+                kek: self.in_own_words(resolved.kek),
+                may_have_moved: false,
             });
         }
         Ok(())

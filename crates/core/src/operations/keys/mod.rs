@@ -17,7 +17,7 @@ use super::keyrings::OrganizationKeyring;
 use super::organization::Opened;
 use super::sealing::{unwrap, wrap_with};
 use super::{OperationError, Organization};
-use crate::catalog::{KekRecord, WrappedMacKey};
+use crate::catalog::{KekRecord, OrganizationRecord, WrappedMacKey};
 use crate::kek::{KekError, KeyEncryptionKey, Keyring, OrganizationFingerprint, Rewrap, WrapNames};
 use crate::names::{PLATFORM_BACKEND, Slug};
 use planton_envelope::{KekId, MacKey, WrapBinding, WrappedKey};
@@ -170,6 +170,18 @@ impl<'a> Keys<'a> {
             .with_former(platform.former_keks.clone())
             .with_rescue(self.organization.rescue.clone())
             .with_escrow(escrow)
+    }
+
+    /// Returns the keys of the MAC key, with the escrow keys of `keyring`, and its wraps in
+    /// `record`.
+    pub(super) fn keys_of_mac_key(
+        self,
+        record: &OrganizationRecord,
+        keyring: &Keyring,
+    ) -> (Keyring, Vec<(KekId, WrappedKey)>) {
+        let escrow = keyring.wrapping_keys().skip(1).cloned().collect();
+        let wraps = decoded(record.state.mac_key().unwrap_or_default());
+        (self.mac_keyring(escrow), wraps)
     }
 
     /// Wraps a MAC key under its own KEK and the escrow keys.

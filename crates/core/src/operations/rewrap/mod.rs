@@ -10,6 +10,7 @@
 //! A failure of one document or version is reported, and the others go on. A failure that no
 //! other would escape ends the pass.
 
+mod denials;
 mod envelope;
 mod former;
 mod keys_in_use;

@@ -214,6 +214,10 @@ impl KeyEncryptionKey for TestKek {
         })
     }
 
+    fn rewraps_in_service(&self) -> bool {
+        true
+    }
+
     /// Counts one call, as of a service that rewraps a batch.
     async fn rewrap(&self, wraps: &[Rewrap<'_>]) -> Vec<Result<WrappedKey, KekError>> {
         let mut rewrapped = Vec::new();

@@ -1,6 +1,7 @@
 //! Rewraps: every wrap moves, no payload does.
 
 mod beside_applies;
+mod denials;
 mod failures;
 mod stale_reads;
 

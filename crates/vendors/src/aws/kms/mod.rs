@@ -179,6 +179,10 @@ impl KeyEncryptionKey for AwsKmsKek {
         claimed_names(wrapped)
     }
 
+    fn rewraps_in_service(&self) -> bool {
+        true
+    }
+
     /// Asks AWS KMS to encrypt each wrap again: no data key leaves it.
     async fn rewrap(&self, wraps: &[Rewrap<'_>]) -> Vec<Result<WrappedKey, KekError>> {
         let each: Vec<_> = wraps.iter().map(|wrap| self.rewrap_one(wrap)).collect();

@@ -383,6 +383,10 @@ impl KeyEncryptionKey for TransitKek {
         Ok(DataKey::copy_of(key))
     }
 
+    fn rewraps_in_service(&self) -> bool {
+        true
+    }
+
     /// Rewraps inside the engine, which keeps the data keys.
     async fn rewrap(&self, wraps: &[Rewrap<'_>]) -> Vec<Result<WrappedKey, KekError>> {
         let ready = async {

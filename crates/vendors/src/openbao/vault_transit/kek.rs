@@ -199,6 +199,10 @@ impl KeyEncryptionKey for CustomersKek {
         unwrapped.map_err(|error| opened.explain(error))
     }
 
+    fn rewraps_in_service(&self) -> bool {
+        true
+    }
+
     async fn rewrap(&self, wraps: &[Rewrap<'_>]) -> Vec<Result<WrappedKey, KekError>> {
         let opened = match self.opened().await {
             Ok(opened) => opened,
