@@ -1,5 +1,7 @@
 //! The command line: operator commands, one module each, and the help.
 
+#![warn(clippy::print_stdout, clippy::print_stderr)]
+
 mod forget;
 mod gc;
 mod identities;
@@ -7,6 +9,7 @@ mod key_argument;
 mod key_file;
 mod open;
 mod operator;
+mod output;
 mod platform;
 mod progress;
 mod renewal;
@@ -107,7 +110,11 @@ pub fn print_help() -> std::io::Result<()> {
 
 /// Prints the name and the version.
 pub fn print_version() {
-    println!("{} {}", env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"));
+    output::print_result(format_args!(
+        "{} {}",
+        env!("CARGO_PKG_NAME"),
+        env!("CARGO_PKG_VERSION")
+    ));
 }
 
 fn request(cli: Cli) -> Request {

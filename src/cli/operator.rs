@@ -9,6 +9,7 @@ use serde::Serialize;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
+use super::output::{print_result, tell};
 use crate::diagnostics::explain;
 use crate::provider::{self, Caller, Configured, Environment};
 use planton_core::operations::{Interrupt, OperationError, Organization};
@@ -149,7 +150,7 @@ pub(super) fn run_alone<R: Report>(
     let runtime = match runtime {
         Ok(runtime) => runtime,
         Err(error) => {
-            eprintln!("Error: {error}");
+            tell(format_args!("Error: {error}"));
             return ExitCode::FAILURE;
         }
     };
@@ -157,12 +158,18 @@ pub(super) fn run_alone<R: Report>(
     runtime.shutdown_background();
     match outcome {
         Ok(report) => {
-            match form {
-                Form::Text if writes_to_stdout => eprintln!("{}", report.text()),
-                Form::Text => println!("{}", report.text()),
-                Form::Json => println!("{}", json!(report)),
+            let written = match form {
+                Form::Text if writes_to_stdout => {
+                    tell(report.text());
+                    true
+                }
+                Form::Text => print_result(report.text()),
+                Form::Json => print_result(json!(report)),
+            };
+            match report.status() {
+                0 if !written => ExitCode::FAILURE,
+                status => ExitCode::from(status),
             }
-            ExitCode::from(report.status())
         }
         Err(failure) => fail(form, &failure),
     }
@@ -175,10 +182,7 @@ pub(super) fn fail(form: Form, failure: &Failure) -> ExitCode {
     } = &failure.diagnostic;
     print(&failure.diagnostic);
     if form == Form::Json {
-        println!(
-            "{}",
-            json!({"error": {"summary": summary, "detail": detail}})
-        );
+        print_result(json!({"error": {"summary": summary, "detail": detail}}));
     }
     ExitCode::from(failure.status)
 }
@@ -189,8 +193,8 @@ pub(super) fn print(diagnostic: &Diagnostic) {
         Severity::Error => "Error",
         Severity::Warning => "Warning",
     };
-    eprintln!(
-        "{severity}: {}\n\n{}\n",
-        diagnostic.summary, diagnostic.detail
-    );
+    let Diagnostic {
+        summary, detail, ..
+    } = diagnostic;
+    tell(format_args!("{severity}: {summary}\n\n{detail}\n"));
 }

@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressStyle};
 use planton_core::deadline::QuotaWaits;
 
+use super::output::tell;
+
 /// How often a line says that requests wait for a quota.
 const LINE_EVERY: Duration = Duration::from_secs(10);
 
@@ -64,7 +66,7 @@ impl Progress {
                 bar.set_position(done as u64);
                 bar.set_message("");
             }
-            None => eprintln!("{what}: {done} of {total} {unit}"),
+            None => tell(format_args!("{what}: {done} of {total} {unit}")),
         }
     }
 
@@ -79,7 +81,7 @@ impl Shown {
     fn show_wait(&self, now: Instant) {
         match &self.bar {
             Some(bar) => bar.set_message(WAITING),
-            None if self.is_due(now) => eprintln!("{}: {WAITING}", self.what),
+            None if self.is_due(now) => tell(format_args!("{}: {WAITING}", self.what)),
             None => {}
         }
     }

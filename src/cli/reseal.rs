@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::operator::{self, Failure, Form, Report};
+use super::output::tell;
 use super::progress::Progress;
 use super::renewal::{Failed, Kept, failed_text, kept_text};
 use planton_core::names::Slug;
@@ -100,10 +101,10 @@ async fn resealed(
     let keys = organization.keys();
     keys.expect_pins()?;
     let sealed_before = reseal.sealed_before.unwrap_or_else(Timestamp::now);
-    eprintln!(
+    tell(format_args!(
         "Resealing what was sealed before {sealed_before}. To continue an interrupted call, pass \
          --sealed-before {sealed_before}."
-    );
+    ));
     let progress = Progress::of(reseal.backend.to_string());
     let show = |now: &RewrapProgress| progress.show(now.looked_at, now.documents);
     let done = keys.reseal(&reseal.backend, sealed_before, &show, interrupt);
