@@ -3,6 +3,14 @@
 use std::collections::BTreeMap;
 
 use planton_plugin::Value;
+use uuid::Uuid;
+
+/// Parses a uuid in the one form that states contain: lower-case letters and hyphens. Another
+/// form would differ from the configuration wherever it is returned.
+pub(crate) fn uuid_as_stored(text: &str) -> Option<Uuid> {
+    let uuid = Uuid::parse_str(text).ok()?;
+    (uuid.to_string() == text).then_some(uuid)
+}
 
 /// Configured value. An unknown value never counts as absent.
 #[derive(Clone, Debug, PartialEq, Eq)]

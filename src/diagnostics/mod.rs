@@ -188,6 +188,7 @@ fn explained(error: &OperationError) -> (Diagnostic, About<'_>) {
         ),
         E::RecordMissing { name } => (Named::secret(name).record_missing(), About::Nothing),
         E::DeletionProtected { name } => (deletion_protected(name.name.as_str()), About::Nothing),
+        E::Retained { name } => (secret::retained(name), About::Nothing),
         E::RolledBack { name, seen, found } => {
             (secret::rolled_back(name, *seen, *found), About::Nothing)
         }

@@ -21,6 +21,20 @@ pub(crate) fn deletion_protected(name: &str) -> Diagnostic {
     .at("deletion_protection")
 }
 
+/// Rejects a secret that would take the name of a retained one.
+pub(super) fn retained(name: &SecretName) -> Diagnostic {
+    Diagnostic::error(
+        "Retained Secret Not Replaceable",
+        format!(
+            "Secret {:?} has on_destroy = \"retain\", so it keeps its name. Nothing was \
+             changed.\n\nTo replace it, set on_destroy to \"delete\" where it is managed, and apply \
+             that first. To keep it, give the new secret another name.",
+            name.to_string()
+        ),
+    )
+    .at("takes_over")
+}
+
 /// Rejects a second resource of the same name in one configuration.
 pub(super) fn declared_twice(name: &SecretName) -> Diagnostic {
     let name = name.to_string();

@@ -2,15 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use async_trait::async_trait;
-use uuid::Uuid;
-
 use crate::diagnostics::{About, explain_at, invalid_slug};
 use crate::session::{Configured, SessionEphemeralResource};
+use crate::setting::uuid_as_stored;
+use async_trait::async_trait;
 use planton_core::names::SecretName;
 use planton_core::operations::SecretValue;
 use planton_core::operations::{OpenedSecret, Selector};
 use planton_plugin::{Attribute, AttributeType, Diagnostic, Diagnostics, Schema, Value};
+
+const NO_UUID: &str = "id is not a uuid in lower-case letters, with hyphens.";
 
 /// The ephemeral resource `planton_secret`.
 #[derive(Clone, Copy, Debug)]
@@ -83,9 +84,9 @@ impl SessionEphemeralResource for EphemeralSecret {
             return diagnostics;
         }
         if let Some(text) = id.as_str()
-            && text.parse::<Uuid>().is_err()
+            && uuid_as_stored(text).is_none()
         {
-            diagnostics.push(selector_error("id is not a uuid.", "id"));
+            diagnostics.push(selector_error(NO_UUID, "id"));
         }
         for attribute in ["version", "minimum_version"] {
             let number = config.attribute(attribute);
@@ -192,9 +193,8 @@ fn not_found_by_name(mut diagnostic: Diagnostic) -> Diagnostic {
 
 fn selector(config: &Value, session: &Configured) -> Result<Selector, Diagnostic> {
     if let Some(text) = config.attribute("id").as_str() {
-        let uuid = text
-            .parse()
-            .map_err(|_| selector_error("id is not a uuid.", "id"))?;
+        let uuid = uuid_as_stored(text);
+        let uuid = uuid.ok_or_else(|| selector_error(NO_UUID, "id"))?;
         return Ok(Selector::Uuid(uuid));
     }
     let text = config.attribute("name").as_str().unwrap_or_default();

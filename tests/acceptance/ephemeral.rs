@@ -72,8 +72,11 @@ resource "planton_secret" "joined" {
     );
     let foreign = reader.refused(&[("id", "2f0c3b6e-0000-4000-8000-000000000000")]);
     has(&foreign, &["Secret Not Found", "id = var.id"]);
-    let no_uuid = reader.refused(&[("id", "text")]);
-    has(&no_uuid, &["Invalid Secret Selector", "id is not a uuid"]);
+    // Terraform refuses a result with another form of the id than the configuration's.
+    for text in ["text", &id.to_uppercase()] {
+        let no_uuid = reader.refused(&[("id", text)]);
+        has(&no_uuid, &["Invalid Secret Selector", "id is not a uuid"]);
+    }
 }
 
 fn acc_secret_is_described_and_referred_to(scene: &Scene) {

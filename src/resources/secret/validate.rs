@@ -2,11 +2,10 @@
 
 use super::settings::{Settings, generate_spec};
 use crate::diagnostics::{invalid_slug, plain_words};
-use crate::setting::Setting;
+use crate::setting::{Setting, uuid_as_stored};
 use planton_core::names::Slug;
 use planton_core::operations::{MAX_GENERATED_LENGTH, PLATFORM_BACKEND};
 use planton_plugin::{AttributePath, Diagnostic, Diagnostics, Value};
-use uuid::Uuid;
 
 /// Maximum number of labels, and maximum length of a key or value, that all backends allow.
 const MAX_LABELS: usize = 40;
@@ -39,8 +38,7 @@ fn takes_over(config: &Value, diagnostics: &mut Diagnostics) {
     let Some(text) = config.attribute("takes_over").as_str() else {
         return;
     };
-    // A state keeps the form of `id`, so another form would differ from the configuration.
-    if !Uuid::parse_str(text).is_ok_and(|uuid| uuid.to_string() == *text) {
+    if uuid_as_stored(text).is_none() {
         diagnostics.push(
             Diagnostic::error(
                 "Invalid Secret Id",

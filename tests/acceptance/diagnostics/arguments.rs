@@ -292,7 +292,7 @@ data "planton_secret" "slug" {
       in ephemeral "planton_secret" "no_uuid"
       at id = "db"
 
-    id is not a uuid.
+    id is not a uuid in lower-case letters, with hyphens.
 
     Set id, or name together with environment.
     "#);

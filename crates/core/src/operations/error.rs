@@ -229,6 +229,12 @@ pub enum OperationError {
         /// The name.
         name: SecretName,
     },
+    /// The secret keeps its name, so no other one may take it over.
+    #[error("secret {name} is to be retained")]
+    Retained {
+        /// The name.
+        name: SecretName,
+    },
     /// Another writer committed first. Its changes are kept.
     #[error("{record} was changed concurrently")]
     ChangedConcurrently {

@@ -12,7 +12,8 @@ use super::value_source::ValueSource;
 use super::versions::SealedVersion;
 use super::wanted::{Replaces, Wanted};
 use crate::catalog::{
-    RecordKey, SecretArguments, SecretMetadata, SecretRecord, SecretState, record_key_of_name,
+    OnDestroy, RecordKey, SecretArguments, SecretMetadata, SecretRecord, SecretState,
+    record_key_of_name,
 };
 use crate::names::{SecretName, Slug};
 use crate::operations::backends::{ByDefault, Rechecked};
@@ -298,6 +299,11 @@ impl Secrets<'_> {
             if is_namesake && wanted.replaces.iter().any(|it| it.means(&existing)) {
                 if existing.arguments.deletion_protection {
                     return Err(OperationError::DeletionProtected {
+                        name: existing.name,
+                    });
+                }
+                if existing.arguments.on_destroy == OnDestroy::Retain {
+                    return Err(OperationError::Retained {
                         name: existing.name,
                     });
                 }

@@ -20,8 +20,8 @@ use crate::operations::tests::{number, refreshed};
 use crate::operations::{
     BackendArguments, BackendOnDestroy, BackendView, CreateSecret, DeclaredKeys,
     DefaultBackendView, DeleteBackend, DeletedBackend, Destroyed, Interrupt, KnownDefault,
-    OperationError, Organization, Refreshed, RefreshedBackend, RegisterBackend, Replaces,
-    SecretView, SetDefault, StoreCredential, StoreSettings, UpdateBackend, ValueSource,
+    OnDestroy, OperationError, Organization, Refreshed, RefreshedBackend, RegisterBackend,
+    Replaces, SecretView, SetDefault, StoreCredential, StoreSettings, UpdateBackend, ValueSource,
 };
 use crate::store::{Landing, StoreErrorKind, StoreVerb};
 use planton_envelope::{SecretKind, SecretValue};
@@ -505,9 +505,32 @@ async fn a_replacement_of_ones_own_takes_the_name_to_another_backend_and_another
 }
 
 #[tokio::test]
-async fn a_protected_secret_gives_its_name_to_nobody() {
+async fn a_protected_or_retained_secret_gives_its_name_to_nobody() {
     let world = World::new();
     let process = world.warm().await;
+    let mut retained = create_of("kept", given("x"));
+    retained.arguments.on_destroy = OnDestroy::Retain;
+    let retained = process
+        .secrets()
+        .create(retained, &Interrupt::default())
+        .await
+        .unwrap();
+    for replaces in [
+        Replaces::Named(retained.uuid),
+        Replaces::Owned(retained.uuid, retained.owner.stamp),
+    ] {
+        let taker = CreateSecret {
+            replaces: vec![replaces],
+            ..create_of("kept", given("y"))
+        };
+        let refused = process.secrets().create(taker, &Interrupt::default()).await;
+        assert!(
+            matches!(refused, Err(OperationError::Retained { .. })),
+            "{refused:?}"
+        );
+    }
+    assert_eq!(world.value("kept").await.unwrap(), "x");
+
     let mut protected = create_of("db", given("x"));
     protected.arguments.deletion_protection = true;
     let interrupt = Interrupt::default();
