@@ -3,9 +3,8 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use tokio::sync::OnceCell;
-
 use super::backend::Backend;
+use super::open_once::OpenOnce;
 use super::rollback_guard::{RollbackGuard, SeenBackend};
 use crate::catalog::{BackendDocument, Loaded};
 use crate::names::Slug;
@@ -13,7 +12,7 @@ use crate::names::Slug;
 /// The backends that this process has opened, by name, and its cached default backend.
 #[derive(Debug, Default)]
 pub(crate) struct Connections {
-    opened: Mutex<HashMap<Slug, Arc<OnceCell<Connection>>>>,
+    opened: Mutex<HashMap<Slug, Arc<OpenOnce<Connection>>>>,
     default: Mutex<Option<Slug>>,
     /// Locked during a read of the default: concurrent creations share one read.
     pub(crate) asking: tokio::sync::Mutex<()>,
@@ -33,7 +32,7 @@ pub(crate) struct Connection {
 }
 
 impl Connections {
-    pub(crate) fn slot(&self, name: &Slug) -> Arc<OnceCell<Connection>> {
+    pub(crate) fn slot(&self, name: &Slug) -> Arc<OpenOnce<Connection>> {
         let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(opened.entry(name.clone()).or_default())
     }

@@ -27,6 +27,7 @@ mod keyrings;
 mod keys;
 mod marker;
 mod migration;
+mod open_once;
 mod organization;
 mod ownership;
 mod raise;

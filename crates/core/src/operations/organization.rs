@@ -11,6 +11,7 @@ use super::deletion_waits::DeletionWaits;
 use super::housekeeping::Housekeeping;
 use super::keyrings::OrganizationKeyring;
 use super::keys::NewestRecord;
+use super::open_once::OpenOnce;
 use super::refresh_listing::RefreshListings;
 use super::run::Run;
 use crate::boot_time::BootTime;
@@ -63,8 +64,8 @@ pub struct Organization {
     pub(crate) deletion_waits: DeletionWaits,
     pub(super) housekeeping: Housekeeping,
     pub(super) refresh_listings: RefreshListings,
-    pub(super) opened: OnceCell<Opened>,
-    pub(super) mac_key: OnceCell<MacKey>,
+    pub(super) opened: OpenOnce<Opened>,
+    pub(super) mac_key: OpenOnce<MacKey>,
     pub(super) keyring: OnceCell<Arc<OrganizationKeyring>>,
     pub(super) newest: Mutex<Option<Arc<NewestRecord>>>,
     pub(super) pins: Arc<KekPins>,
@@ -102,8 +103,8 @@ impl Organization {
             deletion_waits: DeletionWaits::default(),
             housekeeping: Housekeeping::default(),
             refresh_listings: RefreshListings::default(),
-            opened: OnceCell::new(),
-            mac_key: OnceCell::new(),
+            opened: OpenOnce::default(),
+            mac_key: OpenOnce::default(),
             keyring: OnceCell::new(),
             newest: Mutex::default(),
             pins: Arc::default(),

@@ -2,6 +2,8 @@
 
 use super::{CommitUnclear, OperationError};
 use crate::catalog::{CatalogErrorKind, RunId};
+use crate::kek::KekErrorKind;
+use crate::store::StoreErrorKind;
 
 impl OperationError {
     /// Turns the failure of a commit of `run` into `CommitUnclear`, if the commit may have
@@ -18,6 +20,16 @@ impl OperationError {
                 Self::CommitUnclear(Box::new(CommitUnclear { run, error: self }))
             }
             error => error,
+        }
+    }
+
+    /// Returns whether a server did not answer, or not in time.
+    pub(crate) fn is_outage(&self) -> bool {
+        match self {
+            Self::Catalog(error) => error.kind() == CatalogErrorKind::Unavailable,
+            Self::Kek(error) => error.kind() == KekErrorKind::Unavailable,
+            Self::Store(error) => error.kind() == StoreErrorKind::Unavailable,
+            _ => false,
         }
     }
 

@@ -54,7 +54,7 @@ impl Keys<'_> {
             .opened
             .get()
             .filter(|opened| match opened {
-                Opened::Loaded(_) => self.organization.mac_key.initialized(),
+                Opened::Loaded(_) => self.organization.mac_key.is_open(),
                 Opened::Written(..) => true,
             });
         if let Some(opened) = verified {

@@ -87,7 +87,7 @@ impl Migration {
         source.expect_recorded_keys(record)?;
         source.catalog.floor.learn(record);
         // A second call finds it open.
-        let _opened = source.opened.set(Opened::Loaded(loaded));
+        let _is_set = source.opened.set(Opened::Loaded(loaded));
         source.keys().mac_key().await
     }
 
@@ -350,12 +350,7 @@ impl Migration {
         self.target.catalog.floor.learn(&record);
         let mac_key = MacKey::from_data_key(DataKey::copy_of(mac_key.expose().expose()));
         let escrow = record.escrow_digest();
-        if self
-            .target
-            .opened
-            .set(Opened::Written(record, mac_key))
-            .is_ok()
-        {
+        if self.target.opened.set(Opened::Written(record, mac_key)) {
             return Ok(());
         }
         // An earlier try has opened it. The escrow keys may be others by now.
