@@ -262,6 +262,41 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_write_is_the_same_under_one_migration_with_one_document() {
+        let with = |migration: u128, write: u128| {
+            let Form::Moved(mut record) = moved() else {
+                unreachable!("a moved document");
+            };
+            record.moved.id = Uuid::from_u128(migration);
+            record.document.write_id = Uuid::from_u128(write);
+            record
+        };
+        let base = Form::Moved(with(1, 1));
+        // A later call notes that it is late, and writes no other document.
+        let late = MovedRecord {
+            late: true,
+            ..with(1, 1)
+        };
+        assert!(base.is_same_write(&Form::Moved(late)));
+        for other in [(1, 2), (2, 1), (2, 2)] {
+            let other = Form::Moved(with(other.0, other.1));
+            assert!(!base.is_same_write(&other), "{other:?}");
+        }
+        let here = |write| Form::Here(with(1, write).document);
+        assert!(here(1).is_same_write(&here(1)));
+        assert!(!here(1).is_same_write(&here(2)));
+        assert!(!base.is_same_write(&here(1)) && !here(1).is_same_write(&base));
+    }
+
+    #[test]
+    fn a_floor_raises_the_document_in_both_forms() {
+        for mut form in [moved(), Form::Here(moved().document().clone())] {
+            form.raise_to(9);
+            assert_eq!(form.document().generation, 9, "{form:?}");
+        }
+    }
+
     //= docs/format.md#19-records
     //= type=test
     //# A reader MUST NOT take such a record for the document.
