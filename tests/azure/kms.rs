@@ -282,6 +282,15 @@ async fn a_denied_permission_is_named_for_roles_and_for_access_policies() {
             remedy.contains(&format!("permission {of_policy}.")),
             "{remedy}"
         );
+        // The name of a vault is the first label of its host; that of the fake is an address.
+        for command in [
+            "\n  az role assignment create --role \"Key Vault Crypto User\" --assignee PRINCIPAL \
+             --scope \"$(az keyvault show --name 127 --query id --output tsv)\"\n",
+            "\n  az keyvault set-policy --name 127 --object-id PRINCIPAL --key-permissions get \
+             wrapKey unwrapKey\n",
+        ] {
+            assert!(remedy.contains(command), "{remedy}");
+        }
     }
     place.deny(&[]);
     assert!(kek.unwrap(&wrapped, own).await.is_ok());

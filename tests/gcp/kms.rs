@@ -259,6 +259,11 @@ async fn a_denied_permission_is_named_with_its_role() {
             remedy.contains(permission) && remedy.contains(role),
             "{remedy}"
         );
+        let command = format!(
+            "\n  gcloud kms keys add-iam-policy-binding {} --role={role} --member=MEMBER\n",
+            KmsPlace::name()
+        );
+        assert!(remedy.contains(&command), "{remedy}");
     }
     place.place.fake.deny(&[]).unwrap();
     assert!(kek.unwrap(&wrapped, context).await.is_ok());

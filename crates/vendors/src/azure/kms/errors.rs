@@ -100,16 +100,7 @@ fn remedy(key: &KeyUrl, operation: KeyOperation, error: &AzureError) -> Option<S
     Some(match (error.kind(), error.place()) {
         (A::NotFound | A::DeletedButRecoverable | A::BeingDeleted, _) => missing(key),
         (A::Disabled, _) => disabled(key),
-        (A::PermissionDenied, _) => {
-            let (permission, action) = operation.grant();
-            let vault = &key.vault;
-            format!(
-                "Grant the role Key Vault Crypto User on {vault} to the identity in use; it \
-                 contains the data action Microsoft.KeyVault/vaults/keys/{action}. Where the vault \
-                 uses access policies, grant the key permission {permission}. A grant takes up to \
-                 ten minutes to apply."
-            )
-        }
+        (A::PermissionDenied, _) => grant(key, operation),
         (A::OperationForbidden, _) => operations(key),
         // https://learn.microsoft.com/azure/key-vault/general/service-limits
         (A::RateLimited, AzurePlace::Vault) => format!(
@@ -120,6 +111,24 @@ fn remedy(key: &KeyUrl, operation: KeyOperation, error: &AzureError) -> Option<S
         ),
         _ => return connection_remedy(&key.vault, "key_url", error),
     })
+}
+
+/// Returns the role to grant, and the permission of an access policy, with the commands that grant
+/// them. `set-policy` replaces the permissions that the identity has, so it gets all of them:
+/// <https://learn.microsoft.com/cli/azure/keyvault#az-keyvault-set-policy>.
+fn grant(key: &KeyUrl, operation: KeyOperation) -> String {
+    let (permission, action) = operation.grant();
+    let (vault, name) = (&key.vault, vault_name(key));
+    format!(
+        "Grant the role Key Vault Crypto User on {vault} to the identity in use, with its object \
+         ID in place of PRINCIPAL; the role contains the data action \
+         Microsoft.KeyVault/vaults/keys/{action}:\n  az role assignment create --role \"Key Vault \
+         Crypto User\" --assignee PRINCIPAL --scope \"$(az keyvault show --name {name} --query id \
+         --output tsv)\"\nWhere the vault uses access policies, grant the key permission \
+         {permission}. The command sets all key permissions of the identity: add those that it has \
+         besides.\n  az keyvault set-policy --name {name} --object-id PRINCIPAL --key-permissions \
+         get wrapKey unwrapKey\nA grant takes up to ten minutes to apply."
+    )
 }
 
 fn missing(key: &KeyUrl) -> String {
@@ -151,6 +160,9 @@ pub(super) fn operations(key: &KeyUrl) -> String {
 
 /// Returns the options that name a key to the Azure CLI.
 fn az_options(key: &KeyUrl) -> String {
-    let vault = key.vault.host().split('.').next().unwrap_or_default();
-    format!("--vault-name {vault} --name {}", key.name)
+    format!("--vault-name {} --name {}", vault_name(key), key.name)
+}
+
+fn vault_name(key: &KeyUrl) -> &str {
+    key.vault.host().split('.').next().unwrap_or_default()
 }

@@ -165,12 +165,15 @@ impl Unusable {
     }
 }
 
+/// Returns the role to grant, with the command that grants it:
+/// <https://cloud.google.com/sdk/gcloud/reference/kms/keys/add-iam-policy-binding>.
 fn grant(operation: KmsOperation, key: &str) -> String {
     let (permission, role) = operation.grant();
     format!(
-        "Grant {role}, which contains {permission}, on {key:?} to the account in use. A grant \
-         takes some minutes to apply. Without any role in the project, Cloud KMS returns the same \
-         for a key that does not exist: check key_name as well."
+        "Grant {role}, which contains {permission}, to the account in use, with its own name in \
+         place of MEMBER:\n  gcloud kms keys add-iam-policy-binding {key} --role={role} \
+         --member=MEMBER\nA grant takes some minutes to apply. Without any role in the project, \
+         Cloud KMS returns the same for a key that does not exist: check key_name as well."
     )
 }
 
