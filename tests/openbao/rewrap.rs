@@ -156,10 +156,8 @@ async fn a_rewrap_of_a_thousand_versions_takes_ten_batches_and_retires_the_forme
     assert_eq!((progress.rewrapped, progress.current), (1_000, 0));
     assert!(progress.failed.is_empty() && progress.kept.is_empty());
     let mut counts = kinds(&place, &proxy);
-    // The fence, the organization's record, the listing of the secrets; and for each hundred
-    // versions the organization's record twice, each time behind a fence.
     // The organization's record is read first, and twice for each hundred versions. A fence precedes
-    // each read of it, one the listing, and one the look at the key.
+    // each read of it, one the listing, and one the look at the key. docs/benchmarks.md has the sum.
     let read = counts.remove("GET organization").unwrap_or_default();
     assert!(read <= 2 + 10 * 2, "{read} {counts:?}");
     let fences = counts.remove("POST fence").unwrap_or_default();

@@ -1,5 +1,6 @@
 //! Opens and seals many envelopes with tests/vectors/open_envelope.py, in one process of
-//! Python that is never given a data key.
+//! Python that is never given a data key. The script's `--data-key` is for a person with a
+//! vendor's command line; nothing here uses it.
 
 use std::io::Write;
 use std::path::Path;
