@@ -3,6 +3,8 @@
 
 #![cfg(unix)]
 
+mod bao;
+
 use std::fs;
 use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
@@ -106,15 +108,21 @@ impl Folder {
         process.wait_with_output().expect("ended")
     }
 
-    /// Runs a printed command. Returns what the tool noted, and what it printed.
-    fn run(&self, command: &str, printed: &[u8]) -> (Vec<String>, Vec<u8>) {
+    /// Returns a shell that runs a printed command with the tools of the folder.
+    fn shell(&self, command: &str) -> Command {
         let tools = std::env::var_os("PATH").unwrap_or_default();
         let all = [self.0.path().to_owned()].into_iter();
         let path = std::env::join_paths(all.chain(std::env::split_paths(&tools)));
-        let output = Command::new("bash")
-            .args(["-euc", command])
-            .current_dir(self.0.path())
-            .env("PATH", path.expect("a path"))
+        let mut shell = Command::new("bash");
+        shell.args(["-euc", command]).current_dir(self.0.path());
+        shell.env("PATH", path.expect("a path"));
+        shell
+    }
+
+    /// Runs a printed command. Returns what the tool noted, and what it printed.
+    fn run(&self, command: &str, printed: &[u8]) -> (Vec<String>, Vec<u8>) {
+        let output = self
+            .shell(command)
             .env("NOTES", self.path("notes"))
             .env("PRINTED", hex::encode(printed))
             .output()
