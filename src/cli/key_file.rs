@@ -1,6 +1,8 @@
 //! The key file of the embedded platform or of a bucket: its creation after a loss, its
 //! rotation, and the removal of its former root keys.
 
+mod remove_former;
+
 use std::fmt::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
@@ -14,7 +16,9 @@ use planton_core::names::Slug;
 use planton_core::operations::{KeyEncryptionKey as _, LocalKek, OperationError, pin_of};
 use planton_plugin::Diagnostic;
 use planton_vendors::embedded::sqlite::{DatabaseError, EmbeddedDatabase, KEY_FILE};
-use planton_vendors::embedded::{LocalKeyFile, NeededRootKey, RetireError, retire_root_keys};
+use planton_vendors::embedded::{
+    LocalKeyFile, NeededRootKey, Retire, RetireError, RetiredRootKeys, retire_root_keys,
+};
 
 /// Arguments of `platform key-file`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Args)]
@@ -36,6 +40,15 @@ enum What {
     /// It opens nothing that exists. If the lost file may still be found, restore it instead.
     #[command(after_help = STATUSES)]
     Create(How),
+    /// Say which former root keys no record needs. Remove them with --apply.
+    ///
+    /// Reads the records of every organization of the platform: of the embedded one, or below
+    /// the prefix of the bucket. Only if no apply, rewrap or reseal that began before the
+    /// rotation still runs: it would write versions under a former root key, which nothing could
+    /// open. Other buckets and prefixes that use the file, and backups of records, may need the
+    /// root keys as well; the command cannot see them.
+    #[command(after_help = remove_former::STATUSES)]
+    RemoveFormer(remove_former::RemoveFormer),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Args)]
@@ -98,8 +111,11 @@ impl Report for Changed {
 /// Runs the command that the arguments name.
 #[must_use]
 pub(super) fn run(key_file: KeyFile) -> ExitCode {
-    let what = key_file.what;
-    let (What::Rotate(how) | What::Create(how)) = what;
+    let (how, change): (How, fn(&Path) -> Result<LocalKeyFile, Failure>) = match key_file.what {
+        What::Rotate(how) => (how, rotate),
+        What::Create(how) => (how, create),
+        What::RemoveFormer(removal) => return remove_former::run(removal),
+    };
     let form = if how.json { Form::Json } else { Form::Text };
     operator::run_alone(form, false, async move {
         let environment = Environment::of_process();
@@ -116,11 +132,7 @@ pub(super) fn run(key_file: KeyFile) -> ExitCode {
                 directory.join(KEY_FILE)
             }
         };
-        let file = match what {
-            What::Rotate(_) => rotate(&path)?,
-            What::Create(_) => create(&path)?,
-        };
-        Ok(changed(&file, &organization, is_copied))
+        Ok(changed(&change(&path)?, &organization, is_copied))
     })
 }
 
@@ -166,6 +178,29 @@ struct NeededBy {
     record: String,
 }
 
+impl From<NeededRootKey> for NeededBy {
+    fn from(needed: NeededRootKey) -> Self {
+        Self {
+            root_key: needed.id.to_string(),
+            organization: needed.organization,
+            record: needed.record,
+        }
+    }
+}
+
+impl NeededBy {
+    fn text(&self) -> String {
+        let Self {
+            root_key,
+            organization,
+            record,
+        } = self;
+        format!(
+            "The former root key {root_key} stays: {record} of organization {organization} needs it"
+        )
+    }
+}
+
 impl Retired {
     /// Returns whether a record still needs a former root key.
     pub(super) fn is_needed(&self) -> bool {
@@ -177,17 +212,8 @@ impl Retired {
         for id in &self.removed {
             let _ = write!(text, "\n  Former root key removed: {id}");
         }
-        for NeededBy {
-            root_key,
-            organization,
-            record,
-        } in &self.needed_by
-        {
-            let _ = write!(
-                text,
-                "\n  The former root key {root_key} stays: {record} of organization \
-                 {organization} needs it"
-            );
+        for needed in &self.needed_by {
+            let _ = write!(text, "\n  {}", needed.text());
         }
         text
     }
@@ -204,36 +230,29 @@ pub(super) async fn retire() -> Result<Option<Retired>, Failure> {
         }
         KeyPlace::Embedded(directory) => directory,
     };
-    let retired = match retire_root_keys(&directory).await {
-        Ok(retired) => retired,
-        Err(RetireError::KeyFile(error)) => return Err(OperationError::Kek(error).into()),
-        Err(RetireError::Database(error)) => return Err(database_failed(error)),
-    };
-    let needed_by = retired.needed.into_iter();
-    let needed_by = needed_by.map(
-        |NeededRootKey {
-             id,
-             organization,
-             record,
-         }| NeededBy {
-            root_key: id.to_string(),
-            organization,
-            record,
-        },
-    );
-    let removed = retired.removed.iter();
+    let retired = retired(&directory, Retire::Remove).await?;
     Ok(Some(Retired {
-        removed: removed.map(ToString::to_string).collect(),
-        needed_by: needed_by.collect(),
+        removed: retired.removed.iter().map(ToString::to_string).collect(),
+        needed_by: retired.needed.into_iter().map(NeededBy::from).collect(),
     }))
+}
+
+async fn retired(directory: &Path, what: Retire) -> Result<RetiredRootKeys, Failure> {
+    match retire_root_keys(directory, what).await {
+        Ok(retired) => Ok(retired),
+        Err(RetireError::KeyFile(error)) => Err(OperationError::Kek(error).into()),
+        Err(RetireError::Database(error)) => Err(database_failed(error)),
+    }
 }
 
 fn kept(path: &Path) -> Diagnostic {
     Diagnostic::warning(
         "Former Root Keys Kept",
         format!(
-            "The key file {} keeps its former root keys: the organizations of other buckets may \
-             need them, and the provider cannot see those.",
+            "The key file {} keeps its former root keys: other organizations of the bucket may need \
+             them, and so may other buckets, which the provider cannot see.\n\nTo remove those that \
+             no record below the prefix of this bucket needs, run terraform-provider-planton \
+             platform key-file remove-former.",
             path.display()
         ),
     )

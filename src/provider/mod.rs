@@ -26,6 +26,7 @@ use planton_plugin::{
     ConfigureRequest, Context, DataSource, Diagnostic, Diagnostics, EphemeralResource, Function,
     Provider, Resource, Schema, Value,
 };
+use planton_vendors::bucket::Bucket;
 use planton_vendors::{Connector, KekConnector};
 
 pub(crate) use crate::session::Configured;
@@ -69,6 +70,11 @@ pub(crate) fn organization_of(environment: &Environment) -> Result<Slug, Diagnos
 /// Returns where the platform that the environment variables name has its key.
 pub(crate) fn key_place(environment: &Environment) -> Result<KeyPlace, Diagnostic> {
     platform::key_place(environment)
+}
+
+/// Opens the bucket that the environment variables name, to look at all its organizations.
+pub(crate) fn bucket_of(environment: &Environment) -> Result<Bucket, Diagnostic> {
+    bucket::open_alone(environment)
 }
 
 /// What started this process.

@@ -41,7 +41,7 @@ enum What {
     /// Each of them opens the platform's own secrets, the credentials of backends and the key
     /// that authenticates the catalog, alone and without the main key.
     Escrow(escrow::Escrow),
-    /// Rotate the key file of an embedded platform, or create it anew after a loss.
+    /// Rotate a key file, remove its former root keys, or create it anew after a loss.
     KeyFile(KeyFile),
     /// Move the organization to another platform. Says what would move; moves it with --apply.
     ///

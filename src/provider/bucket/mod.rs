@@ -114,6 +114,14 @@ pub(super) fn open(
     })
 }
 
+/// Opens the bucket that the environment variables name, for no organization of its own. Sends
+/// no request.
+pub(super) fn open_alone(environment: &Environment) -> Result<Bucket, Diagnostic> {
+    let settings = block::read(&Value::Null, environment)?;
+    let bucket = Bucket::open(&settings, HttpSettings::default());
+    bucket.map_err(|problem| unusable(&problem))
+}
+
 /// Returns the key file that the environment variables name; `None` for a key in a service.
 pub(super) fn key_file(environment: &Environment) -> Result<Option<PathBuf>, Diagnostic> {
     match encryption::read(&Value::Null, environment)? {

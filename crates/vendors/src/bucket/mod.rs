@@ -11,6 +11,7 @@ mod errors;
 mod fields;
 mod location;
 mod marks;
+mod organizations;
 mod policy;
 mod probe;
 mod settings;
@@ -20,6 +21,7 @@ pub use advice::Advice;
 pub use catalog::BucketCatalog;
 pub use fields::{BUCKET_FIELDS, example_urls};
 pub use location::{BucketLocation, BucketVendor, InvalidLocation};
+pub use organizations::{FoundRecord, SearchedRecords};
 pub use settings::{BucketProblem, BucketSettings};
 pub use store::BucketStore;
 

@@ -9,5 +9,7 @@ mod store;
 
 pub use catalog::EmbeddedCatalog;
 pub use kek::LocalKeyFile;
-pub use retire::{NeededRootKey, RetireError, RetiredRootKeys, retire_root_keys};
+pub use retire::{
+    NeededRootKey, Retire, RetireError, RetiredRootKeys, derived_key_prefix, retire_root_keys,
+};
 pub use store::EmbeddedStore;

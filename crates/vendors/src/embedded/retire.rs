@@ -14,10 +14,19 @@ use super::sqlite::{DatabaseError, DatabaseOptions, EmbeddedDatabase, KEY_FILE};
 
 const RETIRE: &str = "remove former root keys";
 
+/// Whether root keys are removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Retire {
+    /// Those that nothing needs are found.
+    Find,
+    /// They are removed.
+    Remove,
+}
+
 /// What became of the former root keys.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RetiredRootKeys {
-    /// Those that the file no longer contains.
+    /// Those that the file no longer contains, or that [`Retire::Find`] found.
     pub removed: Vec<Uuid>,
     /// Those that stay, each with a record that needs it.
     pub needed: Vec<NeededRootKey>,
@@ -68,13 +77,16 @@ impl From<KekError> for RetireError {
 /// Failures of the database and of the key file; `Misconfigured` if the key file is a link.
 /// The key file is then unchanged, unless its folder could not be synced, or the database
 /// failed after the change. No record needs what was removed.
-pub async fn retire_root_keys(directory: &Path) -> Result<RetiredRootKeys, RetireError> {
+pub async fn retire_root_keys(
+    directory: &Path,
+    what: Retire,
+) -> Result<RetiredRootKeys, RetireError> {
     let path =
         std::path::absolute(directory.join(KEY_FILE)).unwrap_or_else(|_| directory.join(KEY_FILE));
     let database = EmbeddedDatabase::open(directory, DatabaseOptions::default()).await?;
     let place = database.clone();
     let retired = database.write(RETIRE, move |transaction| {
-        retire(transaction, &place, &path)
+        retire(transaction, &place, (&path, what))
     });
     retired.await?
 }
@@ -83,7 +95,7 @@ pub async fn retire_root_keys(directory: &Path) -> Result<RetiredRootKeys, Retir
 fn retire(
     transaction: &Transaction<'_>,
     database: &EmbeddedDatabase,
-    path: &Path,
+    (path, what): (&Path, Retire),
 ) -> rusqlite::Result<Result<RetiredRootKeys, RetireError>> {
     // Another file may have replaced the database while this waited for other writers. Its
     // records are not those that are looked at here.
@@ -102,7 +114,7 @@ fn retire(
             Some(needed) => retired.needed.push(needed),
         }
     }
-    if retired.removed.is_empty() {
+    if retired.removed.is_empty() || what == Retire::Find {
         return Ok(Ok(retired));
     }
     let changed = expect_no_link(path).and_then(|()| {
@@ -131,12 +143,18 @@ fn expect_no_link(path: &Path) -> Result<(), KekError> {
     ))
 }
 
+/// Returns the text that a record contains if it names a key derived from the root key `id`.
+#[must_use]
+pub fn derived_key_prefix(id: Uuid) -> String {
+    // The identifier of a derived key begins with it: docs/format.md, section 13.
+    format!("{id}/")
+}
+
 /// Returns a record that names a key derived from the root key `id`.
 fn needed(transaction: &Transaction<'_>, id: Uuid) -> rusqlite::Result<Option<NeededRootKey>> {
     const QUERY: &str = "SELECT organization, key FROM records WHERE instr(body, ?1) > 0 \
                          ORDER BY organization, key LIMIT 1";
-    // The identifier of a derived key begins with it: docs/format.md, section 13.
-    let text = format!("{id}/");
+    let text = derived_key_prefix(id);
     let found = transaction.query_row(QUERY, [text], |row| {
         Ok(NeededRootKey {
             id,
@@ -181,7 +199,13 @@ mod tests {
         let body = format!(r#"{{"keks":[{{"provider":"local","id":"{third}/acme"}}]}}"#);
         record(folder.path(), "acme", "organization", body).await;
 
-        let retired = retire_root_keys(folder.path()).await.expect("retired");
+        let found = retire_root_keys(folder.path(), Retire::Find).await;
+        let found = found.expect("found");
+        assert_eq!(former(&path), [second, first], "nothing is removed yet");
+        let retired = retire_root_keys(folder.path(), Retire::Remove)
+            .await
+            .expect("retired");
+        assert_eq!(retired, found);
         let needed = NeededRootKey {
             id: first,
             organization: "beta".to_owned(),
@@ -215,11 +239,15 @@ mod tests {
         record(&other, "acme", "secrets/x", body).await;
 
         // Without a former root key, there is nothing to reject.
-        let retired = retire_root_keys(&one).await.expect("nothing to remove");
+        let retired = retire_root_keys(&one, Retire::Remove)
+            .await
+            .expect("nothing to remove");
         assert_eq!(retired, RetiredRootKeys::default());
 
         LocalKeyFile::rotate(&one.join(KEY_FILE)).expect("rotated");
-        let refused = retire_root_keys(&one).await.expect_err("a link");
+        let refused = retire_root_keys(&one, Retire::Remove)
+            .await
+            .expect_err("a link");
         let RetireError::KeyFile(error) = refused else {
             panic!("{refused:?}");
         };
@@ -231,7 +259,9 @@ mod tests {
         // As the remedy says: the copy loses the root key, and the other directory keeps it.
         fs::remove_file(one.join(KEY_FILE)).expect("link removed");
         fs::copy(&shared, one.join(KEY_FILE)).expect("copied");
-        let retired = retire_root_keys(&one).await.expect("retired");
+        let retired = retire_root_keys(&one, Retire::Remove)
+            .await
+            .expect("retired");
         assert_eq!(retired.removed, [first]);
         assert_eq!(former(&other.join(KEY_FILE)), [first]);
     }
@@ -252,7 +282,7 @@ mod tests {
             let moved = place.path().with_extension("moved");
             fs::rename(place.path(), moved).expect("moved");
             fs::write(place.path(), "").expect("another database");
-            let retired = retire(transaction, &place, &key_file)?;
+            let retired = retire(transaction, &place, (&key_file, Retire::Remove))?;
             let Err(RetireError::Database(error)) = &retired else {
                 panic!("{retired:?}");
             };

@@ -454,6 +454,9 @@ fn listed_form(e_tag: &str) -> String {
 /// Returns the part of a listed path below `folder`; `None` for the folder's own placeholder,
 /// which consoles create.
 fn within<'a>(folder: &Path, listed: &'a Path) -> Result<Option<&'a str>, Fault> {
+    if folder.as_ref().is_empty() {
+        return Ok(Some(listed.as_ref()));
+    }
     let Some(rest) = listed.as_ref().strip_prefix(folder.as_ref()) else {
         return Err(foreign());
     };

@@ -35,8 +35,8 @@ impl LocalKeyFile {
                 KekError::new(KekErrorKind::Misconfigured, CHANGE, display(path)).with_remedy(
                     format!(
                         "The file contains {MAX_ROOT_KEYS} root keys and has no room for another. \
-                         Run rewrap --remove-former-keys for every organization of this platform, \
-                         which removes the former ones."
+                         Run rewrap for every organization that uses the file, and then platform \
+                         key-file remove-former, which removes the former ones."
                     ),
                 ),
             )
