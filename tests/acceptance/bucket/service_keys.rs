@@ -214,7 +214,10 @@ fn follows_a_rotation(keyed: &Keyed, workspace: &Workspace, key: &str, pins: &[(
         let opened = keyed.on.run(&[&open[..], &[name]].concat(), pins);
         has(&told(&opened, 0), &["The envelope opens"]);
     }
+    let status = || told(&keyed.on.run(&["platform", "status"], pins), 0);
+    has(&status(), &["rewrap due"]);
     told(&keyed.on.run(&["rewrap"], pins), 0);
+    assert!(!status().contains("rewrap due"));
     let records = keyed.on.records();
     assert_eq!(records["organization"]["main_key"], second[0]);
     let mac_key = &records["organization"]["state"]["mac_key"];

@@ -50,8 +50,16 @@ fn acc_rewrap_with_the_apply_policy_moves_the_mac_key_and_everything_opens() {
     let pins = Pins::of(&scene);
     let mut variables = pins.variables().to_vec();
     variables.push(("PLANTON_TOKEN", &token));
+    let due = || {
+        let status = json_of(&run(&scene, &["platform", "status", "--json"], &variables));
+        let mac = status["keys"].as_array().unwrap().iter();
+        let mut mac = mac.filter(|key| key["role"] == "mac");
+        mac.next().unwrap()["rewrap_due"].clone()
+    };
+    assert_eq!(due(), true);
     let done = json_of(&run(&scene, &["rewrap", "--json"], &variables));
     assert_eq!(done["records"]["mac_key_rewrapped"], true, "{done}");
+    assert_eq!(due(), false);
     assert_eq!(done["backends"][0]["rewrapped"], 1, "{done}");
 
     // Nothing is under the former versions, which may now be retired for good.
