@@ -4,6 +4,7 @@ mod concurrent_deletion;
 mod credentials;
 mod default_ownership;
 mod deletion;
+mod escrow_credentials;
 pub(super) mod keys;
 mod moved_keys;
 mod ownership;

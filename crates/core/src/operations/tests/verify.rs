@@ -1,10 +1,10 @@
 //! A verification finds what was altered, moved, removed or wrapped for others.
 
 use super::*;
-use crate::catalog::CatalogErrorKind;
+use crate::catalog::{CatalogErrorKind, RecordKey};
 use crate::kek::{KekPins, KeyEncryptionKey, pin_of};
 use crate::operations::tests::backends::keys::{declared_with, keys};
-use crate::operations::tests::backends::{create, slug};
+use crate::operations::tests::backends::{chosen, create, slug};
 use crate::operations::{Problem, Verification, Verify};
 
 async fn verified(process: &Organization, what: Verify<'_>) -> Verification {
@@ -98,6 +98,44 @@ async fn an_altered_record_and_a_missing_and_a_foreign_object_are_found() {
             .contains(crate::error::ErrorKind::meaning(meaning)),
         "{altered:?}"
     );
+}
+
+#[tokio::test]
+async fn an_altered_record_of_a_backend_of_the_default_and_of_the_organization_is_found() {
+    let world = World::new();
+    three(&world).await;
+    chosen(&world.warm().await, "vault", "vault").await;
+    let key = "backends/vault";
+    let whole = world.stored(&RecordKey::new(key)).await.unwrap();
+    world
+        .alter_key(key, |body| body.replace("\"vault\"", "\"other\""))
+        .await;
+    let all = verified(&world.warm().await, Verify::default()).await;
+    // Without its backend's record, the version on it is not looked at.
+    let both = [
+        (key, None, Problem::Record),
+        ("there", None, Problem::Backend),
+    ];
+    assert_eq!((found(&all), all.versions), (both.into(), 2));
+    world.catalog.overwrite(&RecordKey::new(key), whole);
+    let all = verified(&world.warm().await, Verify::default()).await;
+    assert_eq!((found(&all), all.versions), (Vec::new(), 3));
+
+    world
+        .alter_key("default", |body| body.replace("\"vault\"", "\"other\""))
+        .await;
+    let all = verified(&world.warm().await, Verify::default()).await;
+    assert_eq!(found(&all), [("default", None, Problem::Record)]);
+
+    // No other record can be verified without that of the organization.
+    let generation = |body: &str| body.replacen("\"generation\":", "\"generation\":1", 1);
+    world.alter_key("organization", generation).await;
+    let process = world.process();
+    let interrupt = Interrupt::default();
+    let keys = process.keys();
+    let refused = keys.verify(Verify::default(), &|_| {}, &interrupt).await;
+    let altered = matches!(&refused, Err(OperationError::Catalog(error)) if error.kind() == CatalogErrorKind::Altered);
+    assert!(altered, "{refused:?}");
 }
 
 #[tokio::test]

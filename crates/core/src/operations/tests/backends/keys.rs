@@ -54,7 +54,7 @@ async fn refused(world: &World, keys: DeclaredKeys) -> OperationError {
 }
 
 /// Returns the envelope of a secret's only version, and the KEKs that its record names.
-async fn envelope(world: &World, named: &str) -> (Envelope, Vec<String>) {
+pub(super) async fn envelope(world: &World, named: &str) -> (Envelope, Vec<String>) {
     let document = world.document(&name(named)).await;
     let secret = document.current.unwrap();
     let version = secret.versions.last().unwrap();
