@@ -2,6 +2,7 @@
 //! on its platform.
 
 mod bucket;
+mod missing_key;
 mod openbao;
 mod pins;
 mod place;

@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::bucket::{self, BucketPlatform, Caller};
+use super::missing_key::MissingKey;
 use super::openbao;
 use super::pins;
 use super::settings::{Environment, invalid_path};
 use crate::diagnostics::invalid_slug;
 use crate::session::Configured;
-use planton_core::kek::{KekError, KekErrorKind, LocalKek};
+use planton_core::kek::{KekError, KekErrorKind, KeyEncryptionKey, LocalKek, ProvisionKek};
 use planton_core::names::Slug;
 use planton_core::operations::{Organization, Platform, Run};
 use planton_plugin::{AttributePath, Diagnostic, Diagnostics, Value};
@@ -18,7 +19,8 @@ use planton_vendors::embedded::EmbeddedCatalog;
 use planton_vendors::embedded::EmbeddedStore;
 use planton_vendors::embedded::LocalKeyFile;
 use planton_vendors::embedded::sqlite::{
-    DatabaseError, DatabaseOptions, KeyFileRule, default_directory, open_with_key,
+    DatabaseError, DatabaseErrorKind, DatabaseOptions, EmbeddedDatabase, KEY_FILE, KeyFileRule,
+    default_directory, open_with_key,
 };
 use planton_vendors::openbao::client::check_path;
 use planton_vendors::{Connector, KekConnector};
@@ -217,21 +219,55 @@ fn no_data_folder() -> Diagnostic {
 
 async fn embedded(directory: &Path, organization: &Slug) -> Result<Platform, Diagnostic> {
     let opened = open_with_key(directory, DatabaseOptions::default(), open_key).await;
-    let (database, key_file) = opened.map_err(|error| error.diagnostic(directory))?;
+    let (database, key_file) = match opened {
+        Err(EmbeddedError::Database(error)) if error.kind() == DatabaseErrorKind::KeyMissing => {
+            return without_key(directory, organization, &error)
+                .await
+                .map_err(|error| EmbeddedError::from(error).diagnostic(directory));
+        }
+        opened => opened.map_err(|error| error.diagnostic(directory))?,
+    };
     let kek = Arc::new(LocalKek::new(key_file.root_key(), organization));
     let former = key_file.former_root_keys().iter();
     let former = former.map(|root| Arc::new(LocalKek::new(root, organization)) as _);
-    Ok(Platform {
+    Ok(platform_in(database, organization, kek, former.collect()))
+}
+
+/// Opens the platform for what needs no key. The first use of the key reports that its file is
+/// missing.
+async fn without_key(
+    directory: &Path,
+    organization: &Slug,
+    missing: &DatabaseError,
+) -> Result<Platform, DatabaseError> {
+    let database = EmbeddedDatabase::open(directory, DatabaseOptions::default()).await?;
+    let remedy = missing.remedy().unwrap_or_default();
+    let kek = MissingKey::at(&directory.join(KEY_FILE), remedy);
+    Ok(platform_in(
+        database,
+        organization,
+        Arc::new(kek),
+        Vec::new(),
+    ))
+}
+
+fn platform_in(
+    database: EmbeddedDatabase,
+    organization: &Slug,
+    kek: Arc<dyn ProvisionKek>,
+    former_keks: Vec<Arc<dyn KeyEncryptionKey>>,
+) -> Platform {
+    Platform {
         catalog: Arc::new(EmbeddedCatalog::new(database.clone(), organization.clone())),
         // Anybody who can use a key of the file can use any, so a second key protects
         // nothing.
         mac_kek: kek.clone(),
         kek,
-        former_keks: former.collect(),
+        former_keks,
         kek_connector: Arc::new(KekConnector::default()),
         store: Arc::new(EmbeddedStore::new(database)),
         connector: Arc::new(Connector::default()),
-    })
+    }
 }
 
 fn open_key(path: &Path, rule: KeyFileRule) -> Result<LocalKeyFile, EmbeddedError> {

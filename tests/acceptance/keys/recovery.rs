@@ -180,6 +180,7 @@ fn acc_key_file_is_rotated_and_its_former_root_key_is_removed_once_nothing_needs
     assert_eq!(rotated["former_key_ids"].as_array().unwrap().len(), 1);
     estate.workspace.unchanged(&estate.variables());
     assert_eq!(estate.place.read(&scene, "near"), "first value");
+    without_the_key_file(&scene, &estate);
     let refused = pins.run(&scene, &["rewrap"]);
     has(&told(&refused, 1), &["Encryption Key Not Allowed"]);
     let pins = pins.and(rotated["key_id"].as_str().unwrap());
@@ -231,4 +232,29 @@ fn acc_key_file_is_rotated_and_its_former_root_key_is_removed_once_nothing_needs
 fn expect_no_part_of(file: &[u8], output: &Output) {
     let printed = [&output.stdout[..], &output.stderr].concat();
     canary::expect_no_part_of(file, "the output", &printed);
+}
+
+/// While the key file is away, a refresh of the built-in backend works, a read names the remedy,
+/// and no other file takes its place.
+fn without_the_key_file(scene: &Scene, estate: &Estate) {
+    let file = key_file(scene);
+    let away = file.with_extension("away");
+    fs::rename(&file, &away).unwrap();
+    // The sealed credential of a backend does need the key.
+    let near = ["-target=planton_secret.near"];
+    let planned = estate.workspace.plan_with(&estate.variables(), &near);
+    planned.unwrap().no_changes().unwrap();
+    let text = estate.workspace.refused(&estate.variables());
+    has(&text, &["Encryption Key Missing", "with planton_secret.far"]);
+    let reader = estate.place.workspace(scene);
+    let read = "ephemeral \"planton_secret\" \"near\" {\n  name = \"near\"\n}\n";
+    reader.write("main.tf", read).unwrap();
+    let remedy = "can be opened with that key file only. Restore it from a copy";
+    has(&reader.fails(&[]), &["Encryption Key Missing", remedy]);
+    assert!(
+        !file.exists(),
+        "a key was made for a database that has another"
+    );
+    fs::rename(&away, &file).unwrap();
+    assert_eq!(estate.place.read(scene, "near"), "first value");
 }
