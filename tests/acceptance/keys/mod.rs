@@ -10,6 +10,7 @@ pub(crate) mod recovery;
 pub(crate) mod reseal;
 mod rollback;
 pub(crate) mod service;
+mod states;
 
 use crate::backends::Place;
 

@@ -245,7 +245,10 @@ fn without_the_key_file(scene: &Scene, estate: &Estate) {
     let planned = estate.workspace.plan_with(&estate.variables(), &near);
     planned.unwrap().no_changes().unwrap();
     let text = estate.workspace.refused(&estate.variables());
-    has(&text, &["Encryption Key Missing", "with planton_secret.far"]);
+    has(
+        &text,
+        &["Encryption Key Missing", "with planton_secret.far"],
+    );
     let reader = estate.place.workspace(scene);
     let read = "ephemeral \"planton_secret\" \"near\" {\n  name = \"near\"\n}\n";
     reader.write("main.tf", read).unwrap();

@@ -10,7 +10,7 @@ use xtask::moto::{KmsKeyState, NewKmsKey};
 use crate::backends::Place;
 
 /// An access key beside the backend's own, with the same secret part.
-const ACCESS_KEY: &str = "AKIAKEYS00000000001";
+pub(super) const ACCESS_KEY: &str = "AKIAKEYS00000000001";
 const RING: &str = "projects/acme-prod/locations/europe-west3/keyRings/planton";
 
 /// How many requests for keys a service rejects for its quota.
@@ -230,57 +230,6 @@ impl Service {
         }
     }
 
-    /// Takes what a rewrap alone requires from whoever uses the key, or gives it back. Returns
-    /// parts of the error that a rewrap then ends with: one for each missing permission.
-    pub(super) fn permit_rewrap(
-        self,
-        place: &Place,
-        is_permitted: bool,
-    ) -> &'static [&'static str] {
-        match self {
-            Self::Aws => {
-                let mut actions = vec!["kms:DescribeKey", "kms:Encrypt", "kms:Decrypt"];
-                if is_permitted {
-                    actions.extend(["kms:ReEncryptFrom", "kms:ReEncryptTo"]);
-                }
-                let policy = json!({
-                    "Statement": [{"Effect": "Allow", "Action": actions, "Resource": "*"}],
-                });
-                place.moto().attach_policy(ACCESS_KEY, &policy).unwrap();
-                &["lacks a permission", "\"Action\": \"kms:ReEncryptFrom\""]
-            }
-            Self::Gcp => {
-                const BOTH: [&str; 2] = [
-                    "cloudkms.cryptoKeyVersions.useToDecrypt",
-                    "cloudkms.cryptoKeyVersions.useToEncrypt",
-                ];
-                let denied = if is_permitted { &[][..] } else { &BOTH };
-                place.gcp_fake().deny(denied).unwrap();
-                &["lacks 2 permissions", BOTH[0], BOTH[1]]
-            }
-            Self::Azure => {
-                let denied = match is_permitted {
-                    true => json!({}),
-                    false => json!({
-                        "keys/unwrapkey": "ForbiddenByRbac", "keys/wrapkey": "ForbiddenByRbac",
-                    }),
-                };
-                let fake = place.azure_fake();
-                fake.control(&json!({"deny": denied})).unwrap();
-                &[
-                    "lacks 2 permissions",
-                    "keys/unwrap/action",
-                    "keys/wrap/action",
-                ]
-            }
-            Self::Transit => {
-                let paths = ["encrypt", "keys", "decrypt", "rewrap"];
-                permit_transit(place, if is_permitted { &paths } else { &paths[..3] });
-                &["lacks a permission", "path \"customer/rewrap/"]
-            }
-        }
-    }
-
     /// Deletes the key for good. Returns the summary of the error of whoever needs it.
     pub(super) fn delete(self, place: &Place, key: &str) -> &'static str {
         match self {
@@ -361,10 +310,10 @@ impl Service {
         }
     }
 
-    /// Takes the key out of use, or gives it back. Returns part of the remedy that an error
-    /// then has.
-    pub(super) fn set_usable(self, place: &Place, key: &str, usable: bool) -> &'static str {
-        match self {
+    /// Takes the key out of use, or gives it back. Returns the summary of an error that it then
+    /// causes, and part of its remedy.
+    pub(super) fn set_usable(self, place: &Place, key: &str, usable: bool) -> [&'static str; 2] {
+        let remedy = match self {
             Self::Aws => {
                 let state = match usable {
                     true => KmsKeyState::Enabled,
@@ -384,7 +333,7 @@ impl Service {
                     }
                     assert_eq!(status, 200, "{path}");
                 }
-                "enable"
+                "gcloud kms keys versions enable"
             }
             Self::Azure => {
                 let fake = place.azure_fake();
@@ -396,7 +345,7 @@ impl Service {
                 let (_, path) = kid.split_once("/keys/").unwrap();
                 let change = json!({"attributes": {"enabled": usable}});
                 fake.key("PATCH", &format!("keys/{path}"), &change).unwrap();
-                "able"
+                "--enabled true"
             }
             // A derived key is not disabled, but every version may be retired.
             Self::Transit => {
@@ -413,19 +362,20 @@ impl Service {
                 transit(place, &format!("keys/{key}/config"), &change);
                 "min_decryption_version"
             }
-        }
+        };
+        ["Encryption Key Disabled", remedy]
     }
 }
 
 /// Acts as the administrator of the project.
-fn ok(place: &Place, method: &str, path: &str, body: &Value) -> Value {
+pub(super) fn ok(place: &Place, method: &str, path: &str, body: &Value) -> Value {
     let (status, answer) = place.gcp_fake().call(method, path, body).unwrap();
     assert_eq!(status, 200, "{method} {path}: {answer}");
     answer
 }
 
 /// Permits these paths of the customer's Transit engine to its token.
-fn permit_transit(place: &Place, paths: &[&str]) {
+pub(super) fn permit_transit(place: &Place, paths: &[&str]) {
     let rules = paths.iter().map(|path| {
         format!("path \"customer/{path}/*\" {{\n  capabilities = [\"read\", \"update\"]\n}}\n")
     });
@@ -438,7 +388,7 @@ fn permit_transit(place: &Place, paths: &[&str]) {
 }
 
 /// Acts as the administrator of the customer's Transit engine.
-fn transit(place: &Place, path: &str, body: &Value) {
+pub(super) fn transit(place: &Place, path: &str, body: &Value) {
     let path = format!("customer/{path}");
     place.server().api().ok("POST", &path, Some(body)).unwrap();
 }
