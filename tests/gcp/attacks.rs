@@ -11,6 +11,7 @@ use planton_core::operations::DeclaredKek;
 use planton_envelope::{DataKey, WrappedKey};
 use planton_vendors::KekConnector;
 use serde_json::json;
+use test_support::attacks::a_substituted_wrap_that_a_forged_record_names_is_not_carried_on_under_the_same_key as not_carried_on;
 use test_support::attacks::{Encryptor, Target, embedded_platform};
 
 use super::kms_support::{KmsPlace, RING};
@@ -77,3 +78,9 @@ async fn target() -> (Arc<KmsPlace>, Target) {
 }
 
 test_support::attacks!(target().await);
+
+#[tokio::test]
+async fn a_substituted_wrap_that_a_forged_record_names_is_not_carried_on_under_the_same_key() {
+    let (place, target) = target().await;
+    not_carried_on(&target, async { place.rotate() }).await;
+}

@@ -117,6 +117,12 @@ pub trait KeyEncryptionKey: Send + Sync + Debug + 'static {
     /// Wraps each of `wraps` again under the newest version of this key, in the order of
     /// `wraps`. Where the service can, the data keys do not leave it.
     ///
+    /// # Security
+    ///
+    /// Nothing compares the data keys with what they are to open, so a substituted wrap is
+    /// carried on. Where the service does not rewrap, a caller that has the envelope unwraps,
+    /// compares and wraps instead.
+    ///
     /// # Errors
     ///
     /// Each wrap fails by itself, as [`unwrap`](Self::unwrap) and [`wrap`](Self::wrap) do.

@@ -111,6 +111,31 @@ pub async fn a_substituted_wrap_that_a_forged_record_names_is_carried_on_and_ope
     assert_eq!(opened.as_deref(), Some("one"));
 }
 
+/// The same under a key whose data keys the provider unwraps to rewrap them: it compares them.
+///
+/// # Panics
+///
+/// If the attack succeeds.
+pub async fn a_substituted_wrap_that_a_forged_record_names_is_not_carried_on_under_the_same_key(
+    target: &Target,
+    rotate: impl Future<Output = ()>,
+) {
+    let scene = Scene::new(target).await;
+    let (place, substituted) = substituted(&scene).await;
+    scene.plant(&place, &substituted);
+    scene.vouch_for(1, &substituted).await;
+    rotate.await;
+    let progress = scene.rewrap(&scene.process()).await.unwrap();
+    let failed = progress.failed.iter().map(|failed| failed.version);
+    assert_eq!(failed.collect::<Vec<_>>(), [Some(1)], "{progress:?}");
+    // The genuine ones move.
+    assert!(progress.rewrapped > 0, "{progress:?}");
+    let (_, now) = scene.stored(DB, 1).await;
+    assert_eq!(now.encode(), substituted.encode(), "nothing was put");
+    scene.expect_refused(1).await;
+    assert_eq!(scene.open(2).await.unwrap(), "two");
+}
+
 /// Returns an envelope with the main key's wrap of another data key, and where it stands.
 async fn substituted(scene: &Scene<'_>) -> (Place, Envelope) {
     let (place, mut envelope) = scene.stored(DB, 1).await;

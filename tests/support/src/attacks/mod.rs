@@ -31,6 +31,7 @@ pub use escrow::{
     a_stripped_or_replaced_escrow_wrap_is_found_by_verify,
     a_substituted_wrap_is_not_carried_on_by_a_rewrap,
     a_substituted_wrap_that_a_forged_record_names_is_carried_on_and_opens_nothing,
+    a_substituted_wrap_that_a_forged_record_names_is_not_carried_on_under_the_same_key,
     an_escrow_recipient_that_a_catalog_writer_adds_gets_nothing,
 };
 pub use mac_key::a_mac_key_that_an_encrypting_role_wraps_is_not_the_organizations;

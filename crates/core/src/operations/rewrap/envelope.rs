@@ -61,8 +61,9 @@ pub(super) async fn rewrapped(
         })
         .collect();
     let main = keyring.main().as_ref();
-    // With an escrow identity, what is due does not open under the main key.
-    if !keyring.has_rescue() {
+    // With an escrow identity, what is due does not open under the main key. And where the data
+    // keys leave the service, `wrap_anew` compares them with the envelopes.
+    if !keyring.has_rescue() && main.rewraps_in_service() {
         rewrap_under(main, &mut work).await;
     }
     wrap_anew(main, keyring, &mut work).await;
@@ -89,7 +90,7 @@ struct Work {
     failed: Option<KekError>,
 }
 
-/// Rewraps what `kek` has wrapped already: in one batch, within the service if it can.
+/// Rewraps what `kek` has wrapped already, in one batch within the service.
 async fn rewrap_under(kek: &dyn KeyEncryptionKey, work: &mut [Work]) {
     let has_wrap = |one: &Work| one.failed.is_none() && one.wrapped_by(kek.id()).is_some();
     let ours: Vec<usize> = (0..work.len()).filter(|at| has_wrap(&work[*at])).collect();
