@@ -1,5 +1,6 @@
 //! Writes of records whose answers are lost, or that land late.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -7,7 +8,12 @@ use futures_util::future::join_all;
 use planton_core::catalog::{
     CatalogError, CatalogErrorKind, CatalogStore, RecordKey, Revision, StoredRecord,
 };
+use planton_core::store::{
+    Absence, DescribeOptions, PutOptions, RemoteName, SecretStore as _, StoreErrorKind,
+};
 use planton_vendors::http::OperationContext;
+use test_support::store_faults::{self, HASTY_TRIES};
+use uuid::Uuid;
 use xtask::bucket::BucketService;
 use xtask::faults::{Fault, Match};
 
@@ -44,6 +50,46 @@ async fn a_listing_of_several_pages_is_whole() {
     place.proxy().forget();
     assert_eq!(catalog.list("entries").await.unwrap(), keys);
     assert_eq!(place.proxy().requests().len(), 2);
+}
+
+/// S3 answers a HEAD without a body, and so without a code. The words beside the status tell
+/// both apart, without a further request.
+#[tokio::test]
+async fn a_rate_limit_of_s3_is_told_from_an_outage_though_a_head_has_no_code() {
+    let place = Place::new(BucketService::S3).behind_proxy();
+    let name = RemoteName::new("planton/acme/org/db-0badcafe".to_owned());
+    let options = PutOptions {
+        version: 1,
+        attempt: Uuid::new_v4(),
+        keep: Vec::new(),
+        labels: BTreeMap::new(),
+    };
+    let version = place.store().put(&name, b"sealed", options).await.unwrap();
+    for (reason, kind) in [
+        ("Slow Down", StoreErrorKind::RateLimited),
+        ("Service Unavailable", StoreErrorKind::Unavailable),
+    ] {
+        let store = place.store_with(store_faults::hasty(place.http()));
+        place.proxy().forget();
+        let fault = Fault::status(503).with_reason(reason);
+        let heads = Match::method("HEAD");
+        place
+            .proxy()
+            .fail(fault.on(heads.clone()).times(HASTY_TRIES));
+        let options = DescribeOptions {
+            version: version.clone(),
+            others: Vec::new(),
+            absence: Absence::Quick,
+        };
+        let error = store.describe(&name, options).await.unwrap_err();
+        assert_eq!(error.kind(), kind, "{error:?}");
+        assert_eq!(place.proxy().unused_faults(), [""; 0]);
+        let requests = place.proxy().requests();
+        assert!(
+            requests.iter().all(|request| request.is(&heads)),
+            "{requests:?}"
+        );
+    }
 }
 
 /// <https://cloud.google.com/storage/quotas#objects>

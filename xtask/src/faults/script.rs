@@ -148,21 +148,13 @@ impl Fault {
     /// Returns a status without a request to upstream.
     #[must_use]
     pub fn status(status: u16) -> Self {
-        Self::new(Action::Answer(Scripted {
-            status,
-            headers: Vec::new(),
-            body: String::new(),
-        }))
+        Self::new(Action::Answer(Scripted::status(status)))
     }
 
     /// Forwards the request, and returns this status without a body.
     #[must_use]
     pub fn answer_in_place(status: u16) -> Self {
-        Self::new(Action::Replace(Scripted {
-            status,
-            headers: Vec::new(),
-            body: String::new(),
-        }))
+        Self::new(Action::Replace(Scripted::status(status)))
     }
 
     /// Resets the connection before the request reaches upstream.
@@ -237,6 +229,15 @@ impl Fault {
     pub fn with_header(mut self, name: &str, value: impl fmt::Display) -> Self {
         if let Action::Answer(answer) | Action::Replace(answer) = &mut self.action {
             answer.headers.push((name.to_owned(), value.to_string()));
+        }
+        self
+    }
+
+    /// Sets the words beside the status of a scripted response.
+    #[must_use]
+    pub fn with_reason(mut self, reason: &'static str) -> Self {
+        if let Action::Answer(answer) | Action::Replace(answer) = &mut self.action {
+            answer.reason = reason;
         }
         self
     }

@@ -1,17 +1,33 @@
 //! Responses that a proxy gives in place of a server.
 
+/// Words beside a status that no client knows.
+const REASON: &str = "Scripted";
+
 /// A scripted response.
 #[derive(Clone, Debug)]
 pub(super) struct Scripted {
     pub(super) status: u16,
+    /// The words beside the status.
+    pub(super) reason: &'static str,
     pub(super) headers: Vec<(String, String)>,
     pub(super) body: String,
 }
 
 impl Scripted {
+    /// Returns a status without a body.
+    pub(super) fn status(status: u16) -> Self {
+        Self {
+            status,
+            reason: REASON,
+            headers: Vec::new(),
+            body: String::new(),
+        }
+    }
+
     pub(super) fn json(status: u16, body: &serde_json::Value) -> Self {
         Self {
             status,
+            reason: REASON,
             headers: vec![("content-type".to_owned(), "application/json".to_owned())],
             body: body.to_string(),
         }
@@ -27,6 +43,7 @@ impl Scripted {
         let header = |name: &str, value: &str| (name.to_owned(), value.to_owned());
         Self {
             status,
+            reason: REASON,
             headers: vec![
                 header("content-type", "application/xml"),
                 header("x-ms-error-code", code),
@@ -36,7 +53,7 @@ impl Scripted {
     }
 
     pub(super) fn to_bytes(&self, method: &str) -> Vec<u8> {
-        let mut text = format!("HTTP/1.1 {} Scripted\r\n", self.status);
+        let mut text = format!("HTTP/1.1 {} {}\r\n", self.status, self.reason);
         for (name, value) in &self.headers {
             text.push_str(&format!("{name}: {value}\r\n"));
         }

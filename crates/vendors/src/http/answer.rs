@@ -15,6 +15,8 @@ pub struct HttpResponse {
     pub host: String,
     /// The status of the last try.
     pub status: StatusCode,
+    /// The words beside the status, if they are not the usual ones. HTTP/2 has none.
+    pub reason: Option<String>,
     /// Its headers.
     pub headers: HeaderMap,
     /// Its body, zeroized on drop, since it may contain a secret.
@@ -103,6 +105,7 @@ mod tests {
         HttpResponse {
             host: "vault.example.com:8200".to_owned(),
             status: StatusCode::OK,
+            reason: None,
             headers,
             body: SecretBytes::from(body.as_bytes()),
             retried: false,

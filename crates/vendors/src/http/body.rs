@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use http::Method;
+use hyper::ext::ReasonPhrase;
 use url::Url;
 use zeroize::Zeroizing;
 
@@ -55,9 +56,12 @@ pub(super) async fn read(
         }
         body.extend_from_slice(&chunk);
     }
+    let reason = response.extensions().get::<ReasonPhrase>();
+    let reason = reason.and_then(|words| std::str::from_utf8(words.as_bytes()).ok());
     Ok(HttpResponse {
         host: host(url),
         status: response.status(),
+        reason: reason.map(str::to_owned),
         headers: std::mem::take(response.headers_mut()),
         body: SecretBytes::new(std::mem::take(&mut *body)),
         retried: false,

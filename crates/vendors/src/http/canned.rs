@@ -62,6 +62,7 @@ impl CannedAnswers {
         Ok(HttpResponse {
             host: host(url),
             status,
+            reason: None,
             headers,
             body,
             retried: false,

@@ -31,6 +31,8 @@ pub struct RetryPolicy {
     /// Rate limits besides 429 and responses with Retry-After: a status, and a text in
     /// the body.
     pub rate_limits: &'static [(u16, &'static str)],
+    /// Rate limits without a body: a status, and the words beside it.
+    pub rate_limit_reasons: &'static [(u16, &'static str)],
 }
 
 impl Default for RetryPolicy {
@@ -44,6 +46,7 @@ impl Default for RetryPolicy {
             extra_statuses: &[],
             extra_answers: &[],
             rate_limits: &[],
+            rate_limit_reasons: &[],
         }
     }
 }
@@ -66,8 +69,17 @@ impl RetryPolicy {
         let body = response.body.expose();
         code == 429
             || says(self.rate_limits, code, body)
+            || self.is_limited_by_reason(response)
             || response.headers.contains_key(header::RETRY_AFTER)
                 && self.retries(response.status, body)
+    }
+
+    fn is_limited_by_reason(&self, response: &HttpResponse) -> bool {
+        let Some(reason) = response.reason.as_deref() else {
+            return false;
+        };
+        let found = (response.status.as_u16(), reason);
+        self.rate_limit_reasons.contains(&found)
     }
 
     /// Returns the wait after try number `tries` (from 1): a random time in the upper
@@ -185,6 +197,28 @@ mod tests {
                 "{code}"
             );
         }
+    }
+
+    #[test]
+    fn a_rate_limit_without_a_body_is_known_by_the_words_beside_its_status() {
+        let policy = RetryPolicy {
+            rate_limit_reasons: &[(503, "Slow Down")],
+            ..RetryPolicy::default()
+        };
+        let is_limit = |policy: &RetryPolicy, status, reason: Option<&str>| {
+            policy.is_rate_limit(&HttpResponse {
+                host: "s3.example.com".to_owned(),
+                status: StatusCode::from_u16(status).unwrap(),
+                reason: reason.map(str::to_owned),
+                headers: HeaderMap::new(),
+                body: planton_secret::SecretBytes::from(&b""[..]),
+                retried: false,
+            })
+        };
+        assert!(is_limit(&policy, 503, Some("Slow Down")));
+        assert!(!is_limit(&policy, 503, None));
+        assert!(!is_limit(&policy, 500, Some("Slow Down")));
+        assert!(!is_limit(&RetryPolicy::default(), 503, Some("Slow Down")));
     }
 
     #[test]

@@ -56,7 +56,7 @@ use undisturbed::Undisturbed;
 const HASTY_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Maximum number of tries of the hasty store.
-const HASTY_TRIES: usize = 2;
+pub const HASTY_TRIES: usize = 2;
 
 /// Limit for a call that must not wait for its own timeout.
 const SOON: Duration = Duration::from_secs(10);

@@ -33,6 +33,7 @@ const METADATA_RETRY: RetryPolicy = RetryPolicy {
     extra_answers: &[],
     max_rate_limited: None,
     rate_limits: &[],
+    rate_limit_reasons: &[],
 };
 const METADATA_CONNECT: Duration = Duration::from_secs(1);
 

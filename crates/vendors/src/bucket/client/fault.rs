@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 use http::{HeaderMap, Method, StatusCode};
 
 use super::exchange::Answer;
+use super::open::SLOW_DOWN;
 use crate::bucket::location::BucketVendor;
 use crate::http::{HttpError, HttpErrorKind, HttpResponse, retry_after};
 
@@ -102,7 +103,8 @@ impl Response {
         let body = response.body.expose();
         let is_failure = !response.status.is_success();
         let code = header(headers, "x-ms-error-code")
-            .or_else(|| is_failure.then(|| code_in(body)).flatten());
+            .or_else(|| is_failure.then(|| code_in(body)).flatten())
+            .or_else(|| is_slow_down(response).then(|| "SlowDown".to_owned()));
         Self {
             status: response.status,
             is_head: *method == Method::HEAD,
@@ -346,6 +348,12 @@ fn code_in(body: &[u8]) -> Option<String> {
 fn mentions_key(body: &[u8]) -> bool {
     let text = std::str::from_utf8(body).unwrap_or_default();
     text.contains("kms:") || text.contains("<Code>KMS.")
+}
+
+/// Returns true for a rate limit of S3 without a body.
+fn is_slow_down(response: &HttpResponse) -> bool {
+    let reason = response.reason.as_deref();
+    reason.is_some_and(|reason| (response.status.as_u16(), reason) == SLOW_DOWN)
 }
 
 fn header(headers: &HeaderMap, name: &str) -> Option<String> {

@@ -25,6 +25,10 @@ use crate::http::{HttpClient, HttpSettings, RetryPolicy};
 /// <https://learn.microsoft.com/rest/api/storageservices/common-rest-api-error-codes>
 const RATE_LIMITS: &[(u16, &str)] = &[(503, "SlowDown"), (503, "ServerBusy")];
 
+/// S3 answers a HEAD without a body. Only the words beside the status tell a rate limit from an
+/// outage: <https://github.com/aws/aws-sdk-java-v2/pull/6845>
+pub(super) const SLOW_DOWN: (u16, &str) = (503, "Slow Down");
+
 /// A vendor's client that also returns single pages of a listing.
 pub(super) trait PagedStore: ObjectStore + PaginatedListStore {}
 
@@ -69,6 +73,7 @@ impl OpenBucket {
     ) -> Result<Self, Fault> {
         let retry = RetryPolicy {
             rate_limits: RATE_LIMITS,
+            rate_limit_reasons: &[SLOW_DOWN],
             // A signature is valid for 15 minutes: see `AwsSession`.
             max_rate_limited: Some(std::time::Duration::from_secs(180)),
             ..http_settings.retry.clone()

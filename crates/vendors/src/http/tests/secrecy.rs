@@ -82,6 +82,7 @@ async fn each_try_is_logged_at_any_level_without_query_header_or_body() {
 fn requests_answers_and_settings_show_no_secret_in_debug() {
     let request = put(&"http://localhost/".parse().unwrap());
     let response = HttpResponse {
+        reason: None,
         host: "localhost".to_owned(),
         status: http::StatusCode::OK,
         headers: HeaderMap::new(),

@@ -1,6 +1,41 @@
 //! Checks what the answers of the vendors mean, and what is taken from them.
 
+#![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
+
 use super::*;
+use planton_secret::SecretBytes;
+
+/// Reads an answer of S3 without a body.
+fn read(status: u16, reason: Option<&str>, headers: HeaderMap) -> Response {
+    let response = HttpResponse {
+        host: "s3.example.com".to_owned(),
+        status: StatusCode::from_u16(status).unwrap(),
+        reason: reason.map(str::to_owned),
+        headers,
+        body: SecretBytes::from(&b""[..]),
+        retried: false,
+    };
+    Response::read(&response, &Method::HEAD)
+}
+
+#[test]
+fn a_rate_limit_without_a_body_is_known_by_the_words_beside_its_status() {
+    let kind = |status, reason| {
+        let fault = read(status, reason, HeaderMap::new()).fault(BucketVendor::S3);
+        (fault.kind, fault.is_ambiguous())
+    };
+    assert_eq!(
+        kind(503, Some("Slow Down")),
+        (FaultKind::RateLimited, false)
+    );
+    for reason in [None, Some("Scripted")] {
+        assert_eq!(kind(503, reason), (FaultKind::Unavailable, false));
+    }
+    assert_eq!(
+        kind(500, Some("Slow Down")),
+        (FaultKind::Unavailable, false)
+    );
+}
 
 #[test]
 fn statuses_and_codes_have_their_vendors_meaning() {

@@ -10,6 +10,7 @@ use planton_secret::SecretBytes;
 
 fn explained(status: u16, body: &Value) -> GcpError {
     let response = HttpResponse {
+        reason: None,
         host: "proxy.example.com".to_owned(),
         status: StatusCode::from_u16(status).unwrap(),
         headers: HeaderMap::new(),
