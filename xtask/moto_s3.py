@@ -175,6 +175,8 @@ def control(told, region):
     elif told["do"] == "list":
         objects = sorted(backend.get_bucket(bucket).keys.items())
         return [[key, base64.b64encode(object.value).decode()] for key, object in objects]
+    elif told["do"] == "lifecycle":
+        backend.put_bucket_lifecycle(bucket, told["rules"])
     elif told["do"] == "remove":
         backend.delete_object(bucket, told["key"])
     elif told["do"] == "overwrite":

@@ -12,8 +12,10 @@ use tokio_util::sync::CancellationToken;
 use super::output::{print_result, tell};
 use crate::diagnostics::explain;
 use crate::provider::{self, Caller, Configured, Environment};
+use crate::session::warnings_about;
 use planton_core::operations::{Interrupt, OperationError, Organization};
 use planton_plugin::{Diagnostic, Severity};
+use planton_vendors::bucket::Bucket;
 
 /// Exit statuses, for the help of every command.
 pub(super) const STATUSES: &str = "Exit status:
@@ -132,8 +134,17 @@ pub(super) fn run_as<R: Report, F: Future<Output = Result<R, Failure>>>(
         for warning in &warnings {
             print(warning);
         }
-        command(configured).await
+        let bucket = configured.bucket();
+        let done = command(configured).await;
+        // A restore may have prepared the bucket.
+        bucket.iter().for_each(print_advice);
+        done
     })
+}
+
+/// Prints the advice about a bucket that this process has prepared for an organization.
+pub(super) fn print_advice(bucket: &Bucket) {
+    warnings_about(bucket).iter().for_each(print);
 }
 
 /// Runs a command that needs no platform. If it writes to stdout itself, the report goes to

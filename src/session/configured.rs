@@ -39,6 +39,15 @@ pub(crate) struct Configured {
     is_advised: AtomicBool,
 }
 
+/// Returns warnings about properties of a bucket, once, if this process has prepared it for an
+/// organization.
+pub(crate) fn warnings_about(bucket: &Bucket) -> Vec<Diagnostic> {
+    let advice = bucket.advice_of_probe().into_iter();
+    advice
+        .map(|one| Diagnostic::warning(one.summary, one.detail))
+        .collect()
+}
+
 /// The key of an organization in a bucket.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum BucketKey {
@@ -87,6 +96,11 @@ impl Configured {
         }
     }
 
+    /// Returns the bucket that is the platform.
+    pub(crate) fn bucket(&self) -> Option<Bucket> {
+        self.bucket.clone()
+    }
+
     /// Returns warnings about properties of the bucket and about a new key file, once, if this
     /// process has created the organization in it: a later run would only repeat them.
     pub(crate) fn advice_at_first_use(&self) -> Vec<Diagnostic> {
@@ -96,8 +110,7 @@ impl Configured {
         if self.is_advised.swap(true, Ordering::Relaxed) {
             return Vec::new();
         }
-        let advice = bucket.advice().into_iter();
-        let warnings = advice.map(|one| Diagnostic::warning(one.summary, one.detail));
+        let warnings = warnings_about(bucket);
         let of_file = match &self.bucket_key {
             Some(BucketKey::File(path)) => Some(back_up(path)),
             Some(BucketKey::Guarded | BucketKey::Unguarded) | None => None,

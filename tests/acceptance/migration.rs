@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::process::{Command, Output, Stdio};
 
 use tempfile::TempDir;
-use xtask::bucket::BucketService;
+use xtask::bucket::{Bucket, BucketService};
 use xtask::moto::NewKmsKey;
 use xtask::openbao::OpenBao;
 use xtask::terraform::Workspace;
@@ -116,6 +116,13 @@ impl Place {
         match self {
             Self::Scene(scene) => scene.openbao().unwrap(),
             Self::Bucket(_) => panic!("a bucket has no server"),
+        }
+    }
+
+    fn bucket_of(&self) -> &Bucket<'static> {
+        match self {
+            Self::Scene(_) => panic!("no bucket"),
+            Self::Bucket(place) => &place.on.bucket,
         }
     }
 

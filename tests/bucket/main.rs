@@ -10,6 +10,7 @@ mod process;
 mod stores;
 mod support;
 
+mod advice;
 mod conformance;
 mod depth;
 mod fault_suite;

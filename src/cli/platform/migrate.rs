@@ -15,6 +15,7 @@ use planton_core::operations::{
     Ends, Interrupt, Migrated, Migration, MigrationSurvey, OperationError,
 };
 use planton_plugin::Diagnostic;
+use planton_vendors::bucket::Bucket;
 
 /// Exit statuses, for the help.
 pub(super) const STATUSES: &str = "Exit status:
@@ -44,16 +45,18 @@ pub(super) struct Migrate {
 pub(super) fn run(migrate: &Migrate) -> ExitCode {
     let migrate = *migrate;
     operator::run_alone(migrate.how.form(), false, async move {
-        let migration = opened(&Environment::of_process()).await?;
-        operator::interruptible(|interrupt| async move {
+        let (migration, bucket) = opened(&Environment::of_process()).await?;
+        let done = operator::interruptible(|interrupt| async move {
             migrated(&migration, migrate, &interrupt).await
-        })
-        .await
+        });
+        let done = done.await;
+        bucket.iter().for_each(operator::print_advice);
+        done
     })
 }
 
-/// Opens both platforms.
-async fn opened(environment: &Environment) -> Result<Migration, Failure> {
+/// Opens both platforms. Returns the bucket of the target as well, if it is one.
+async fn opened(environment: &Environment) -> Result<(Migration, Option<Bucket>), Failure> {
     let target = environment.of_target();
     let (from, to) = (
         place_of(environment)?,
@@ -72,12 +75,14 @@ async fn opened(environment: &Environment) -> Result<Migration, Failure> {
     for warning in warnings.iter().chain(&more) {
         operator::print(warning);
     }
-    Ok(Migration::new(Ends {
+    let bucket = target.bucket();
+    let migration = Migration::new(Ends {
         source: source.organization,
         target: target.organization,
         from,
         to,
-    }))
+    });
+    Ok((migration, bucket))
 }
 
 /// Names the variables of the target in a diagnostic about it.

@@ -1,6 +1,7 @@
 //! What the owner of a bucket does with the vendor's console.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
+use serde_json::{Map, json};
 
 use super::{Bucket, Server};
 
@@ -54,6 +55,36 @@ impl Bucket<'_> {
                 was_there.then_some(()).context("there is no such object")
             }
             Server::Azure(account) => account.overwrite(&self.name, key, content, metadata),
+        }
+    }
+
+    /// Adds a lifecycle rule that deletes all objects with this prefix after a day. No server
+    /// here carries it out.
+    ///
+    /// # Errors
+    ///
+    /// In Azure, whose rules are not a part of the service with the blobs; and if the server
+    /// does not answer.
+    pub fn expire(&self, prefix: &str) -> Result<()> {
+        match &self.server.0 {
+            Server::S3(moto) => {
+                let rules = json!([{
+                    "ID": "expire", "Status": "Enabled", "Filter": {"Prefix": prefix},
+                    "Expiration": {"Days": "1"},
+                }]);
+                moto.set_lifecycle(&self.name, &rules)
+            }
+            Server::Gcs { fake, .. } => {
+                let rule = json!({
+                    "action": {"type": "Delete"},
+                    "condition": {"age": 1, "matchesPrefix": [prefix]},
+                });
+                let lifecycle = json!({ "rule": [rule] });
+                let fields = Map::from_iter([("lifecycle".to_owned(), lifecycle)]);
+                fake.configure(&self.name, fields);
+                Ok(())
+            }
+            Server::Azure(_) => bail!("a rule of Azure is a resource of the account"),
         }
     }
 

@@ -24,7 +24,15 @@ pub(super) fn serve(
             state.create_bucket(name);
             Ok(Answer::json(&bucket(name)))
         }
-        ("GET", ["b", name]) if state.has_bucket(name) => Ok(Answer::json(&bucket(name))),
+        ("GET", ["b", name]) if state.has_bucket(name) => {
+            let mut about = bucket(name);
+            if let (Some(about), Some(more)) =
+                (about.as_object_mut(), state.configurations.get(*name))
+            {
+                about.extend(more.clone());
+            }
+            Ok(Answer::json(&about))
+        }
         ("GET", ["b", _]) => Err(Refusal::NoBucket),
         ("GET", ["b", name, "o"]) => list(state, request, name),
         ("POST", ["b", name, "o"]) => upload(state, request, name),

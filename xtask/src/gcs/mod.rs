@@ -24,6 +24,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use serde_json::{Map, Value};
 use tokio::sync::watch;
 
 use crate::bucket::Metadata;
@@ -93,6 +94,15 @@ impl GcsFake {
     /// <https://cloud.google.com/storage/docs/json_api/v1/objects/list>
     pub fn shorten_pages(&self, bucket: &str, objects: usize) {
         self.state().pages.insert(bucket.to_owned(), objects.max(1));
+    }
+
+    /// Sets fields of the bucket's resource, such as `lifecycle`. The fake returns them, and does
+    /// nothing of what they say:
+    /// <https://cloud.google.com/storage/docs/json_api/v1/buckets#resource>
+    pub fn configure(&self, bucket: &str, fields: Map<String, Value>) {
+        self.state()
+            .configurations
+            .insert(bucket.to_owned(), fields);
     }
 
     /// Returns the names and the contents of all objects of a bucket, in order.

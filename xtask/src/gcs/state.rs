@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Bound;
 use std::time::{Duration, Instant, SystemTime};
 
+use serde_json::{Map, Value};
+
 use super::answer::Refusal;
 use super::checksum::crc32c;
 use crate::bucket::Metadata;
@@ -26,6 +28,8 @@ pub(super) struct State {
     /// The minimum time between two changes of an object, by bucket.
     pub(super) windows: HashMap<String, Duration>,
     changed: HashMap<(String, String), Instant>,
+    /// Fields of the bucket's resource besides those of every bucket.
+    pub(super) configurations: HashMap<String, Map<String, Value>>,
     /// The maximum number of objects on a page, by bucket, where it is less than [`PAGE`].
     pub(super) pages: HashMap<String, usize>,
 }

@@ -70,6 +70,18 @@ impl Moto {
         self.tell("s3", &told)
     }
 
+    /// Sets the lifecycle rules of a bucket, in the form of S3's XML.
+    ///
+    /// # Errors
+    ///
+    /// As [`objects`](Self::objects), and for invalid rules.
+    pub fn set_lifecycle(&self, bucket: &str, rules: &Value) -> Result<()> {
+        self.tell(
+            "s3",
+            &json!({"do": "lifecycle", "bucket": bucket, "rules": rules}),
+        )
+    }
+
     /// Deletes an object.
     ///
     /// # Errors

@@ -17,6 +17,9 @@ const MAX_PREFIX_BYTES: usize = 256;
 /// Suffix of a record's object.
 const RECORD_SUFFIX: &str = ".json";
 
+/// Number of hexadecimal digits at the end of a version's key.
+const ATTEMPT_DIGITS: usize = 32;
+
 /// The vendor of a bucket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BucketVendor {
@@ -206,6 +209,14 @@ impl Places {
     /// Returns the key of a probe's object.
     pub(super) fn probe(&self, id: &str) -> Path {
         Path::from(format!("{}/probe/{id}", self.root))
+    }
+
+    /// Returns true if the key of a record or a version may end so.
+    pub(super) fn may_end_with(suffix: &str) -> bool {
+        let is_of_record = suffix.ends_with(RECORD_SUFFIX) || RECORD_SUFFIX.ends_with(suffix);
+        // The key of a version ends with the hexadecimal digits of its attempt.
+        let is_digit = |b: u8| matches!(b, b'0'..=b'9' | b'a'..=b'f');
+        is_of_record || suffix.bytes().rev().take(ATTEMPT_DIGITS).all(is_digit)
     }
 
     /// Returns the organization's part of all keys.

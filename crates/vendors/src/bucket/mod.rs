@@ -7,6 +7,7 @@ mod advice;
 mod catalog;
 mod client;
 mod conditional;
+mod configuration;
 mod errors;
 mod fields;
 mod location;
@@ -72,7 +73,7 @@ impl Bucket {
     }
 
     /// Checks with parallel writes that the conditions of writes hold, and removes what it
-    /// wrote. A caller probes a bucket at the first use of an organization only.
+    /// wrote. Beside it, reads the configuration for the [`advice`](Self::advice). A caller probes a bucket at the first use of an organization only.
     ///
     /// # Errors
     ///
@@ -82,12 +83,20 @@ impl Bucket {
         probe::probe(&self.client, organization).await
     }
 
-    /// Returns what the answers so far have shown of the bucket's versioning, lifecycle and
-    /// archive tiers. Sends no request.
+    /// Returns what the answers so far have shown of the bucket's versioning, lifecycle rules,
+    /// archive tiers and soft delete. Sends no request.
     #[must_use]
     pub fn advice(&self) -> Vec<Advice> {
-        let location = self.location().to_string();
-        self.client.observations().advice(&location)
+        self.client.observations().advice(self.location())
+    }
+
+    /// Returns the advice once, if this process has probed the bucket.
+    #[must_use]
+    pub fn advice_of_probe(&self) -> Vec<Advice> {
+        match self.client.observations().is_due() {
+            true => self.advice(),
+            false => Vec::new(),
+        }
     }
 
     /// Returns the counter of all requests, including those for tokens.

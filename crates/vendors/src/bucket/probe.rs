@@ -11,6 +11,7 @@ use object_store::path::Path;
 use uuid::Uuid;
 
 use super::client::{Client, Condition, Fault, FaultKind, Tag, Write};
+use super::configuration::inspect;
 use super::errors::explain;
 use super::location::{BucketVendor, Places};
 use super::policy::Operation;
@@ -59,7 +60,7 @@ struct Round {
     fault: Option<Fault>,
 }
 
-/// Probes a bucket, and removes what the probe wrote.
+/// Probes a bucket, and removes what the probe wrote. Beside it, reads its configuration.
 pub(super) async fn probe(client: &Client, organization: &Slug) -> Result<(), CatalogError> {
     let places = Places::new(client.settings().location(), organization);
     let probe = Probe {
@@ -68,7 +69,8 @@ pub(super) async fn probe(client: &Client, organization: &Slug) -> Result<(), Ca
         id: Uuid::new_v4().simple().to_string(),
         written: Mutex::default(),
     };
-    let outcome = probe.run().await;
+    client.observations().note_probe();
+    let (outcome, ()) = tokio::join!(probe.run(), inspect(client, &places));
     let removed = probe.remove().await;
     outcome?;
     removed

@@ -4,7 +4,8 @@ use std::error::Error;
 use std::fmt;
 use std::time::{Duration, SystemTime};
 
-use http::{HeaderMap, Method, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use url::form_urlencoded;
 
 use super::exchange::Answer;
 use super::open::SLOW_DOWN;
@@ -88,8 +89,11 @@ pub(in crate::bucket) struct Response {
     code: Option<String>,
     about_key: bool,
     pub(in crate::bucket) keeps_versions: bool,
-    pub(in crate::bucket) expires: bool,
+    /// Lifecycle rule that will delete the object.
+    pub(in crate::bucket) expiring_rule: Option<String>,
     pub(in crate::bucket) is_archived: bool,
+    /// Whether a deleted object can be restored for some time.
+    pub(in crate::bucket) soft_deletes: bool,
     region: Option<String>,
     is_deleted: bool,
     retry_after: Option<Duration>,
@@ -114,7 +118,7 @@ impl Response {
             keeps_versions: ["x-amz-version-id", "x-ms-version-id"]
                 .iter()
                 .any(|name| headers.get(*name).is_some_and(|value| value != "null")),
-            expires: headers.contains_key("x-amz-expiration"),
+            expiring_rule: headers.get("x-amz-expiration").map(rule_of),
             is_archived: [
                 "x-amz-storage-class",
                 "x-ms-access-tier",
@@ -122,7 +126,12 @@ impl Response {
             ]
             .iter()
             .filter_map(|name| headers.get(*name)?.to_str().ok())
-            .any(|class| ["GLACIER", "DEEP_ARCHIVE", "Archive"].contains(&class)),
+            .any(|class| ["GLACIER", "DEEP_ARCHIVE", "Archive"].contains(&class))
+                || headers.contains_key("x-amz-archive-status"),
+            // https://learn.microsoft.com/rest/api/storageservices/delete-blob#response-headers
+            soft_deletes: headers
+                .get("x-ms-delete-type-permanent")
+                .is_some_and(|is_permanent| is_permanent == "false"),
             region: header(headers, "x-amz-bucket-region"),
             is_deleted: header(headers, "x-amz-delete-marker").as_deref() == Some("true"),
             retry_after: retry_after(headers, SystemTime::now()),
@@ -310,7 +319,9 @@ fn kind(vendor: BucketVendor, status: u16, code: &str, about_key: bool) -> Fault
         (409, _) if vendor != BucketVendor::Azure => K::Busy,
         // S3 answers so to an update of an object that is missing. A 404 without a code may be
         // that of a proxy, and proves nothing.
-        (404, "NoSuchKey" | "NoSuchVersion" | "BlobNotFound") => K::NotFound,
+        (404, "NoSuchKey" | "NoSuchVersion" | "BlobNotFound" | "NoSuchLifecycleConfiguration") => {
+            K::NotFound
+        }
         (412 | 304, _) => K::Refused,
         (401, _) => K::Expired,
         (403, "AuthorizationFailure" | "IpAuthorizationError") => K::Firewall,
@@ -354,6 +365,18 @@ fn mentions_key(body: &[u8]) -> bool {
 fn is_slow_down(response: &HttpResponse) -> bool {
     let reason = response.reason.as_deref();
     reason.is_some_and(|reason| (response.status.as_u16(), reason) == SLOW_DOWN)
+}
+
+/// Returns the rule that `x-amz-expiration` names, as `expiry-date="…", rule-id="…"` with the
+/// identifier as in a URL; an empty text if it names none.
+///
+/// <https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html>
+fn rule_of(value: &HeaderValue) -> String {
+    let text = value.to_str().unwrap_or_default();
+    let id = text.split_once("rule-id=\"").map(|(_, rest)| rest);
+    let id = id.and_then(|rest| rest.split('"').next());
+    let decoded = form_urlencoded::parse(id.unwrap_or_default().as_bytes()).next();
+    decoded.map_or_else(String::new, |(id, _)| id.into_owned())
 }
 
 fn header(headers: &HeaderMap, name: &str) -> Option<String> {

@@ -8,6 +8,7 @@ mod exchange;
 mod fault;
 mod http_service;
 mod open;
+mod own_requests;
 mod requests;
 
 #[cfg(test)]
@@ -21,6 +22,7 @@ use tokio::sync::OnceCell;
 
 pub(super) use fault::{Fault, FaultKind, Response};
 use open::OpenBucket;
+pub(super) use own_requests::FoundConfiguration;
 pub(super) use requests::{Condition, Listed, ListedPage, Tag, Write};
 
 use super::advice::Observations;

@@ -1,6 +1,7 @@
 //! Builds the vendor's client of `object_store`.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use object_store::aws::{AmazonS3Builder, Checksum};
 use object_store::azure::MicrosoftAzureBuilder;
@@ -29,6 +30,9 @@ const RATE_LIMITS: &[(u16, &str)] = &[(503, "SlowDown"), (503, "ServerBusy")];
 /// outage: <https://github.com/aws/aws-sdk-java-v2/pull/6845>
 pub(super) const SLOW_DOWN: (u16, &str) = (503, "Slow Down");
 
+/// Maximum total time of a request whose answer is dispensable.
+const BRIEFLY: Duration = Duration::from_secs(5);
+
 /// A vendor's client that also returns single pages of a listing.
 pub(super) trait PagedStore: ObjectStore + PaginatedListStore {}
 
@@ -42,10 +46,12 @@ pub(super) struct OpenBucket {
     pub(super) pages: Arc<dyn PagedStore>,
     pub(super) credentials: Credentials,
     pub(super) service: StoreClient,
+    /// The same service with few tries, for an answer that is dispensable.
+    pub(super) brief: StoreClient,
 }
 
 /// The credential of a bucket.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) enum Credentials {
     S3(Arc<S3Provider>),
     Gcs(Arc<GcsProvider>),
@@ -75,15 +81,23 @@ impl OpenBucket {
             rate_limits: RATE_LIMITS,
             rate_limit_reasons: &[SLOW_DOWN],
             // A signature is valid for 15 minutes: see `AwsSession`.
-            max_rate_limited: Some(std::time::Duration::from_secs(180)),
+            max_rate_limited: Some(Duration::from_secs(180)),
             ..http_settings.retry.clone()
         };
         let extra = ExtraHeaders::default();
+        let few_tries = RetryPolicy {
+            max_tries: 2,
+            max_elapsed: BRIEFLY,
+            max_rate_limited: Some(BRIEFLY),
+            ..retry.clone()
+        };
+        let brief = BucketService::new(http, few_tries, Arc::clone(&extra));
         let service = BucketService::new(http, retry, Arc::clone(&extra));
         let place = Place {
             location: settings.location(),
             endpoint: settings.endpoint.as_ref(),
             service,
+            brief,
         };
         match &settings.access {
             Access::S3(identity) => place.s3(identity, http, http_settings).await,
@@ -117,6 +131,7 @@ struct Place<'a> {
     location: &'a BucketLocation,
     endpoint: Option<&'a BucketEndpoint>,
     service: BucketService,
+    brief: BucketService,
 }
 
 impl Place<'_> {
@@ -154,9 +169,7 @@ impl Place<'_> {
 
     fn gcs(self, provider: GcsProvider) -> Result<OpenBucket, Fault> {
         let provider = Arc::new(provider);
-        let address = self
-            .endpoint
-            .map_or("https://storage.googleapis.com", |it| it.as_str());
+        let address = gcs_address(self.endpoint);
         let store = GoogleCloudStorageBuilder::new()
             .with_bucket_name(self.location.bucket())
             .with_base_url(address)
@@ -178,6 +191,7 @@ impl Place<'_> {
             store,
             credentials,
             service: StoreClient::new(self.service),
+            brief: StoreClient::new(self.brief),
         })
     }
 
@@ -193,6 +207,28 @@ impl Place<'_> {
             .with_http_connector(self.service.clone())
             .build();
         self.opened(store, Credentials::Azure(provider))
+    }
+}
+
+/// Returns the address of both APIs of Google's store.
+pub(super) fn gcs_address(endpoint: Option<&BucketEndpoint>) -> &str {
+    endpoint.map_or("https://storage.googleapis.com", BucketEndpoint::as_str)
+}
+
+/// Returns the address of a bucket of S3.
+pub(super) fn s3_address_of(
+    location: &BucketLocation,
+    endpoint: Option<&BucketEndpoint>,
+    region: &str,
+) -> String {
+    let bucket = location.bucket();
+    let (address, is_host) = match endpoint {
+        Some(endpoint) => (endpoint.as_str().to_owned(), false),
+        None => s3_address(bucket, region),
+    };
+    match is_host {
+        true => format!("{address}/"),
+        false => format!("{address}/{bucket}"),
     }
 }
 

@@ -2,21 +2,18 @@
 
 use bytes::Bytes;
 use futures_util::TryStreamExt as _;
-use http::{HeaderName, HeaderValue, Method, header};
 use jiff::Timestamp;
-use object_store::azure::AzureAuthorizer;
-use object_store::client::{HttpRequest, HttpRequestBody};
 use object_store::list::PaginatedListOptions;
 use object_store::path::Path;
 use object_store::{
-    Attribute, AttributeValue, Attributes, CredentialProvider as _, GetOptions, ObjectMeta,
-    ObjectStore, ObjectStoreExt as _, PutMode, PutOptions, UpdateVersion,
+    Attribute, AttributeValue, Attributes, GetOptions, ObjectMeta, ObjectStore,
+    ObjectStoreExt as _, PutMode, PutOptions, UpdateVersion,
 };
 use std::sync::Arc;
 
 use super::exchange::{Answer, observed};
 use super::fault::{Fault, FaultKind};
-use super::open::{Credentials, azure_address};
+use super::open::Credentials;
 use super::{Client, OpenBucket};
 use crate::bucket::location::BucketVendor;
 
@@ -348,7 +345,10 @@ impl Client {
             .await
     }
 
-    async fn call_opened<T, F>(&self, request: impl Fn(&OpenBucket) -> F) -> Result<T, Fault>
+    pub(super) async fn call_opened<T, F>(
+        &self,
+        request: impl Fn(&OpenBucket) -> F,
+    ) -> Result<T, Fault>
     where
         F: Future<Output = object_store::Result<T>>,
     {
@@ -372,60 +372,6 @@ impl Client {
     async fn may_renew(&self, opened: &OpenBucket, fault: &Fault, renewed: &mut bool) -> bool {
         let first = !std::mem::replace(renewed, true);
         first && fault.kind == FaultKind::Expired && opened.credentials.renews().await
-    }
-
-    /// Deletes a blob with one request. `object_store` deletes in batches only, which not
-    /// every account and every emulator accepts.
-    async fn delete_blob(&self, path: &Path) -> Result<(), Fault> {
-        let opened = self.opened().await?;
-        let vendor = self.settings().location().vendor();
-        let mut renewed = false;
-        loop {
-            let (output, answer) = observed(self.send_delete(opened, path)).await;
-            let fault = match (output, answer) {
-                (Ok(status), _) if status.is_success() => return Ok(()),
-                (_, answer) => Fault::of(vendor, answer),
-            };
-            if !self.may_renew(opened, &fault, &mut renewed).await {
-                return Err(fault);
-            }
-        }
-    }
-
-    /// Sends `Delete Blob`: <https://learn.microsoft.com/rest/api/storageservices/delete-blob>
-    async fn send_delete(
-        &self,
-        opened: &OpenBucket,
-        path: &Path,
-    ) -> object_store::Result<http::StatusCode> {
-        let unsent = |source: &'static str| object_store::Error::Generic {
-            store: "Azure",
-            source: source.into(),
-        };
-        let Credentials::Azure(provider) = &opened.credentials else {
-            return Err(unsent("not a bucket of Azure"));
-        };
-        let (location, endpoint) = (
-            self.settings().location(),
-            self.settings().endpoint.as_ref(),
-        );
-        let address = azure_address(location, endpoint);
-        let uri = format!("{address}/{}/{path}", location.bucket());
-        let mut request = HttpRequest::new(HttpRequestBody::empty());
-        *request.method_mut() = Method::DELETE;
-        *request.uri_mut() = uri.parse().map_err(|_| unsent("the address"))?;
-        request.headers_mut().insert(
-            HeaderName::from_static("x-ms-delete-snapshots"),
-            HeaderValue::from_static("include"),
-        );
-        request
-            .headers_mut()
-            .insert(header::CONTENT_LENGTH, HeaderValue::from_static("0"));
-        let credential = provider.get_credential().await?;
-        AzureAuthorizer::new(&credential, location.account()).try_authorize(&mut request)?;
-        let response = opened.service.execute(request).await;
-        let response = response.map_err(|_| unsent("no answer"))?;
-        Ok(response.status())
     }
 }
 

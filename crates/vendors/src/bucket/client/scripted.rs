@@ -92,6 +92,7 @@ struct State {
     page: Option<HeaderMap>,
     page_size: Option<usize>,
     keeps_versions: bool,
+    lifecycle: Option<(u16, &'static str)>,
 }
 
 /// The store.
@@ -133,6 +134,12 @@ impl Scripted {
     /// Switches versioning on. Objects from before then have the version "null".
     pub(in crate::bucket) fn keep_versions(&self) {
         self.0.lock().unwrap().keeps_versions = true;
+    }
+
+    /// Answers requests for the lifecycle rules with this status and body. Without a call,
+    /// there are none.
+    pub(in crate::bucket) fn answer_lifecycle(&self, status: u16, body: &'static str) {
+        self.0.lock().unwrap().lifecycle = Some((status, body));
     }
 
     /// Limits the pages of listings.
@@ -305,6 +312,10 @@ impl State {
         let (key, is_listing) = place(url);
         match request.method {
             Method::PUT => self.put(&key, request),
+            Method::GET if url.query() == Some("lifecycle") => match self.lifecycle {
+                Some((status, body)) => answer(status, HeaderMap::new(), body.into()),
+                None => refusal(404, "NoSuchLifecycleConfiguration"),
+            },
             Method::GET if is_listing => self.list(url),
             Method::GET | Method::HEAD if self.reads.is_some() => {
                 let (status, code) = self.reads.unwrap();

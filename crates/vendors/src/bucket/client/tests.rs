@@ -43,8 +43,31 @@ async fn a_container_of_azure_shows_no_token() {
     assert_eq!(bucket.requests().total(), 2);
 }
 
+/// A deletion shows soft delete, which a role for blobs may not read of the account.
+#[tokio::test]
+async fn soft_delete_of_azure_is_told_by_the_answer_to_a_deletion() {
+    for (is_permanent, told) in [
+        ("false", &["Bucket Keeps Deleted Objects"][..]),
+        ("true", &[]),
+    ] {
+        let mut headers = HeaderMap::new();
+        headers.insert("x-ms-delete-type-permanent", is_permanent.parse().unwrap());
+        let bucket = azure_answering(StatusCode::ACCEPTED, headers, "");
+        let deleted = bucket.client.delete(&"tf/acme/probe/0".into()).await;
+        deleted.unwrap();
+        let advice = bucket.advice().into_iter();
+        let summaries: Vec<_> = advice.map(|one| one.summary).collect();
+        assert_eq!(summaries, told, "{is_permanent}");
+    }
+}
+
 /// Returns a container without objects, which accepts one token.
 fn azure() -> Bucket {
+    let missing = "<Error><Code>BlobNotFound</Code></Error>";
+    azure_answering(StatusCode::NOT_FOUND, HeaderMap::new(), missing)
+}
+
+fn azure_answering(status: StatusCode, headers: HeaderMap, body: &'static str) -> Bucket {
     let configuration = [
         ("url".to_owned(), "az://acmestate/state".into()),
         ("tenant_id".to_owned(), "tenant".into()),
@@ -53,25 +76,23 @@ fn azure() -> Bucket {
     let credential = [("client_secret".to_owned(), "hunter2".into())];
     let settings = BucketSettings::read(&configuration.into(), &credential.into()).unwrap();
     let http = HttpSettings {
-        canned: Some(CannedAnswers::new(|request, url| {
+        canned: Some(CannedAnswers::new(move |request, url| {
             let is_token = url.host_str() == Some("login.microsoftonline.com");
-            let (status, body) = match is_token {
+            let (status, headers, body) = match is_token {
                 true => (
                     StatusCode::OK,
+                    HeaderMap::new(),
                     r#"{"token_type":"Bearer","expires_in":3600,"ext_expires_in":3600,"access_token":"hunter2"}"#,
                 ),
                 false => {
                     let header = request.headers.get("authorization").unwrap();
                     assert_eq!(header, "Bearer hunter2");
-                    (
-                        StatusCode::NOT_FOUND,
-                        "<Error><Code>BlobNotFound</Code></Error>",
-                    )
+                    (status, headers.clone(), body)
                 }
             };
             CannedAnswer {
                 status,
-                headers: HeaderMap::new(),
+                headers,
                 body: SecretBytes::from(body.as_bytes()),
             }
         })),

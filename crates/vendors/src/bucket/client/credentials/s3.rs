@@ -31,6 +31,11 @@ impl S3Provider {
         }
     }
 
+    /// Returns the Region that requests are signed for.
+    pub(in crate::bucket::client) fn region(&self) -> &str {
+        self.session.region()
+    }
+
     /// Loads another credential in the place of the one that was rejected. Returns whether
     /// there is another one.
     pub(in crate::bucket::client) async fn renews(&self) -> bool {

@@ -38,6 +38,19 @@ fn a_rate_limit_without_a_body_is_known_by_the_words_beside_its_status() {
 }
 
 #[test]
+fn the_rule_that_will_delete_an_object_is_named_by_answers_about_it() {
+    let rule = |value: &'static str| {
+        let value = HeaderValue::from_static(value);
+        let headers = HeaderMap::from_iter([("x-amz-expiration".parse().unwrap(), value)]);
+        read(200, None, headers).expiring_rule
+    };
+    let value = "expiry-date=\"Fri, 23 Dec 2012 00:00:00 GMT\", rule-id=\"a%20b%3D1\"";
+    assert_eq!(rule(value).as_deref(), Some("a b=1"));
+    assert_eq!(rule("expiry-date=\"soon\"").as_deref(), Some(""));
+    assert_eq!(read(200, None, HeaderMap::new()).expiring_rule, None);
+}
+
+#[test]
 fn statuses_and_codes_have_their_vendors_meaning() {
     use BucketVendor::{Azure, Gcs, S3};
     use FaultKind as K;
