@@ -2,7 +2,10 @@
 
 use std::sync::{Arc, LazyLock};
 
+use async_trait::async_trait;
+use planton_core::catalog::{CatalogError, CatalogStore, RecordKey, Revision, StoredRecord};
 use planton_core::kek::LocalKek;
+use planton_core::names::Slug;
 use planton_core::operations::{
     Interrupt, OperationError, Organization, Platform, Refreshed, SecretValue, SecretView, Selector,
 };
@@ -28,7 +31,25 @@ impl Process {
 
     /// Starts a process with this client of the bucket.
     pub(crate) fn on(bucket: &Bucket) -> Self {
-        Self(Organization::new(organization(), platform(bucket)))
+        Self::in_organization(&organization(), bucket)
+    }
+
+    /// Starts a process of another organization.
+    pub(crate) fn in_organization(slug: &Slug, bucket: &Bucket) -> Self {
+        Self(Organization::new(slug.clone(), platform_of(slug, bucket)))
+    }
+
+    /// As [`in_organization`](Self::in_organization), whose first use does not probe the bucket.
+    pub(crate) fn without_probe(slug: &Slug, bucket: &Bucket) -> Self {
+        let platform = platform_of(slug, bucket);
+        let catalog = Arc::new(Unprobed(platform.catalog));
+        Self(Organization::new(
+            slug.clone(),
+            Platform {
+                catalog,
+                ..platform
+            },
+        ))
     }
 
     /// Starts a process that has used the organization before.
@@ -109,8 +130,11 @@ impl Process {
 
 /// Returns the platform of a process with this client of the bucket.
 pub(crate) fn platform(bucket: &Bucket) -> Platform {
-    let organization = organization();
-    let kek = || Arc::new(LocalKek::new(&ROOT, &organization));
+    platform_of(&organization(), bucket)
+}
+
+fn platform_of(organization: &Slug, bucket: &Bucket) -> Platform {
+    let kek = || Arc::new(LocalKek::new(&ROOT, organization));
     Platform {
         catalog: Arc::new(BucketCatalog::new(bucket, organization.clone())),
         kek: kek(),
@@ -119,5 +143,55 @@ pub(crate) fn platform(bucket: &Bucket) -> Platform {
         kek_connector: Arc::new(KekConnector::default()),
         store: Arc::new(BucketStore::new(bucket, organization.clone())),
         connector: Arc::new(Connector::default()),
+    }
+}
+
+/// The catalog of a bucket that passes for usable without a probe.
+#[derive(Debug)]
+struct Unprobed(Arc<dyn CatalogStore>);
+
+#[async_trait]
+impl CatalogStore for Unprobed {
+    async fn expect_usable(&self) -> Result<(), CatalogError> {
+        Ok(())
+    }
+
+    async fn read(
+        &self,
+        key: &RecordKey,
+    ) -> Result<Option<(StoredRecord, Revision)>, CatalogError> {
+        self.0.read(key).await
+    }
+
+    async fn read_fenced(
+        &self,
+        key: &RecordKey,
+    ) -> Result<Option<(StoredRecord, Revision)>, CatalogError> {
+        self.0.read_fenced(key).await
+    }
+
+    async fn expect_never_deleted(&self, key: &RecordKey) -> Result<(), CatalogError> {
+        self.0.expect_never_deleted(key).await
+    }
+
+    async fn write(
+        &self,
+        key: &RecordKey,
+        record: &StoredRecord,
+        expected: Revision,
+    ) -> Result<Revision, CatalogError> {
+        self.0.write(key, record, expected).await
+    }
+
+    async fn forget_history(&self, key: &RecordKey, present: Revision) -> Result<(), CatalogError> {
+        self.0.forget_history(key, present).await
+    }
+
+    async fn remove(&self, key: &RecordKey) -> Result<(), CatalogError> {
+        self.0.remove(key).await
+    }
+
+    async fn list(&self, prefix: &str) -> Result<Vec<RecordKey>, CatalogError> {
+        self.0.list(prefix).await
     }
 }

@@ -6,7 +6,9 @@
 
 use std::time::Duration;
 
+use planton_core::names::Slug;
 use planton_core::operations::{OperationError, SecretView};
+use planton_vendors::bucket::Bucket;
 use xtask::bucket::BucketService;
 use xtask::faults::{Fault, Match};
 
@@ -26,9 +28,23 @@ const ROUNDS: usize = 200;
 /// Faults make a round longer. In 50 rounds, the rarest fault may not strike.
 const ROUNDS_UNDER_FAULTS: usize = 100;
 
-/// At a first use each process probes the bucket with hundreds of parallel writes, so there are
-/// fewer rounds.
-const FIRST_USES: usize = 2;
+/// Each is one of an organization of its own.
+const FIRST_USES: usize = 40;
+
+/// First uses that begin with the probe, as each does outside these tests. Its 300 writes go to
+/// names of their own, before anything else is written.
+const PROBED: usize = 2;
+
+/// Replaces the number of rounds of every test.
+const ROUNDS_VARIABLE: &str = "PLANTON_TEST_ROUNDS";
+
+/// Returns the number of rounds: `usual`, or that of the environment.
+fn rounds_of(usual: usize) -> usize {
+    match std::env::var(ROUNDS_VARIABLE) {
+        Ok(text) => text.parse().expect("a number of rounds"),
+        Err(_) => usual,
+    }
+}
 
 /// Two processes, and a third one that looks.
 struct Rivals {
@@ -144,7 +160,7 @@ async fn rounds(rivals: &Rivals, count: usize) {
 async fn of_two_writers_one_wins(service: BucketService) {
     let place = Place::new(service);
     let rivals = Rivals::new(&place, &place, &place).await;
-    rounds(&rivals, ROUNDS).await;
+    rounds(&rivals, rounds_of(ROUNDS)).await;
     // Those of the three warm secrets.
     assert_eq!(
         place.keys("/objects/").len(),
@@ -180,7 +196,7 @@ async fn of_two_writers_one_wins_under_faults(service: BucketService) {
     let rivals = Rivals::new(&ours, &theirs, &place).await;
     disturb(&ours);
     disturb(&theirs);
-    rounds(&rivals, ROUNDS_UNDER_FAULTS).await;
+    rounds(&rivals, rounds_of(ROUNDS_UNDER_FAULTS)).await;
     for way in [&ours, &theirs] {
         assert_eq!(way.proxy().unused_faults(), [""; 0]);
         assert_eq!(way.proxy().troubles(), [""; 0]);
@@ -193,34 +209,56 @@ async fn of_two_writers_one_wins_under_faults(service: BucketService) {
 }
 
 /// Both create a secret in an organization that does not exist yet.
-async fn first_use(direct: &Place, ours: &Place, theirs: &Place) {
-    let (ours, theirs) = (Process::start(ours), Process::start(theirs));
+async fn first_use(round: usize, direct: &Bucket, ours: &Bucket, theirs: &Bucket) {
+    let slug = Slug::parse(&format!("first-{round}")).unwrap();
+    let start = |bucket| match round < PROBED {
+        true => Process::in_organization(&slug, bucket),
+        false => Process::without_probe(&slug, bucket),
+    };
+    let (ours, theirs) = (start(ours), start(theirs));
     let (one, two) = tokio::join!(ours.create("ours", "1"), theirs.create("theirs", "2"));
     one.unwrap();
     two.unwrap();
     // A process with another MAC key could not read both.
-    for witness in [ours, theirs, Process::start(direct)] {
+    for witness in [ours, theirs, start(direct)] {
         assert_eq!(witness.value("ours").await, Some(("1".to_owned(), 1)));
         assert_eq!(witness.value("theirs").await, Some(("2".to_owned(), 1)));
     }
-    assert_eq!(direct.keys("/objects/").len(), 2);
-    assert_eq!(direct.keys("/records/").len(), 3);
-    assert_eq!(direct.keys("").len(), 5, "nothing of a probe is left");
+}
+
+/// Checks that the first uses of `count` organizations have left what they need and nothing of
+/// a probe or of a race.
+fn expect_organizations(place: &Place, count: usize) {
+    let keys = place.keys("/first-");
+    let of = |part: &str| keys.iter().filter(|key| key.contains(part)).count();
+    assert_eq!(of("/objects/"), 2 * count);
+    assert_eq!(of("/records/"), 3 * count);
+    assert_eq!(keys.len(), 5 * count, "{keys:?}");
 }
 
 async fn of_two_first_users_both_find_one_organization(service: BucketService) {
-    for _ in 0..FIRST_USES {
-        let place = Place::new(service);
-        first_use(&place, &place, &place).await;
+    let place = Place::new(service);
+    let [ours, theirs, direct] = [(); 3].map(|()| place.open());
+    let count = rounds_of(FIRST_USES);
+    for round in 0..count {
+        first_use(round, &direct, &ours, &theirs).await;
     }
+    expect_organizations(&place, count);
 }
 
 async fn of_two_first_users_both_find_one_organization_under_faults(service: BucketService) {
-    for _ in 0..FIRST_USES {
-        let place = Place::new(service);
-        let (ours, theirs) = (place.behind_proxy(), place.behind_proxy());
-        disturb(&ours);
-        disturb(&theirs);
-        first_use(&place, &ours, &theirs).await;
+    let place = Place::new(service);
+    let (ours, theirs) = (place.behind_proxy(), place.behind_proxy());
+    disturb(&ours);
+    disturb(&theirs);
+    let [one, two, direct] = [&ours, &theirs, &place].map(Place::open);
+    let count = rounds_of(FIRST_USES);
+    for round in 0..count {
+        first_use(round, &direct, &one, &two).await;
     }
+    for way in [&ours, &theirs] {
+        assert_eq!(way.proxy().unused_faults(), [""; 0]);
+        assert_eq!(way.proxy().troubles(), [""; 0]);
+    }
+    expect_organizations(&place, count);
 }
