@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{BackendKeys, Owner, Record};
+use super::{BackendKeys, Owner, Record, Removals};
 use crate::names::Slug;
 use crate::store::{NativeVersionId, RemoteName, StoreSettings};
 use planton_envelope::KekId;
@@ -46,6 +46,19 @@ pub(crate) struct BackendDocument {
     /// The backend with this name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub backend: Option<BackendRecord>,
+    /// The backends that were removed last.
+    #[serde(default, skip_serializing_if = "Removals::is_empty")]
+    pub removed: Removals,
+}
+
+impl BackendDocument {
+    /// Returns whether a backend that the document lacks, and that a caller saw at the generation
+    /// `seen`, may be of a history that was abandoned.
+    ///
+    /// It is not if a later write has removed it.
+    pub(crate) fn may_be_abandoned(&self, uuid: Uuid, seen: u64, floor: u64) -> bool {
+        seen < floor && !self.removed.is_after(seen, uuid)
+    }
 }
 
 /// A secret backend.

@@ -17,6 +17,7 @@ mod memory;
 mod moved;
 mod organization_record;
 mod ownership;
+mod removals;
 #[cfg(feature = "testing")]
 mod round_trip;
 mod secret_arguments;
@@ -50,6 +51,7 @@ pub(crate) use organization_record::{
     OrganizationRecord, OrganizationState, Restoration, RestorationState, WrappedMacKey,
 };
 pub use ownership::{FormerOwner, Origin, Owner, RunId, Stamp};
+pub(crate) use removals::Removals;
 #[cfg(feature = "testing")]
 pub use round_trip::{RecordType, survives_round_trip};
 pub use secret_arguments::{CopyFrom, GenerateSpec, OnDestroy, SecretArguments, SecretMetadata};

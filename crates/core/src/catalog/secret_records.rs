@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{EntryKey, Owner, PutId, Record, SecretArguments, SecretMetadata};
+use super::{EntryKey, Owner, PutId, Record, Removals, SecretArguments, SecretMetadata};
 use crate::names::{SecretName, Slug};
 use crate::store::{NativeVersionId, RemoteName};
 use planton_envelope::{Fingerprint, KekId, SecretKind};
@@ -37,6 +37,9 @@ pub(crate) struct SecretDocument {
     /// Displaced secrets, found by uuid only, until they are deleted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub displaced: Vec<SecretRecord>,
+    /// The secrets that were removed last.
+    #[serde(default, skip_serializing_if = "Removals::is_empty")]
+    pub removed: Removals,
 }
 
 impl SecretDocument {
@@ -61,6 +64,23 @@ impl SecretDocument {
     pub(crate) fn remove(&mut self, uuid: Uuid) {
         self.current.take_if(|secret| secret.uuid == uuid);
         self.displaced.retain(|secret| secret.uuid != uuid);
+    }
+
+    /// Returns whether a secret that the document lacks, and that a caller saw at the generation
+    /// `seen`, may be of a history that was abandoned.
+    ///
+    /// It is not if a later write has removed it.
+    pub(crate) fn may_be_abandoned(&self, uuid: Uuid, seen: u64, floor: u64) -> bool {
+        seen < floor && !self.removed.is_after(seen, uuid)
+    }
+
+    /// Names each secret that `base` has and this document lacks as removed by the next write.
+    pub(crate) fn note_removals(&mut self, base: &Self) {
+        for secret in base.current.iter().chain(&base.displaced) {
+            if self.secret(secret.uuid).is_none() {
+                self.removed.note(secret.uuid, base.generation + 1);
+            }
+        }
     }
 
     /// Raises the revision of each version that `base` lacks above all earlier ones

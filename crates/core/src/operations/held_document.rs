@@ -6,8 +6,8 @@ use uuid::Uuid;
 
 use super::{ChangedRecord, OperationError, Organization};
 use crate::catalog::{
-    BackendDocument, Compared, DefaultBackendRecord, Form, Loaded, Record, RecordKey, Revision,
-    SecretDocument, SecretRecord,
+    BackendDocument, BackendRecord, Compared, DefaultBackendRecord, Form, Loaded, Record,
+    RecordKey, Revision, SecretDocument, SecretRecord,
 };
 use crate::deadline::OperationContext;
 use crate::names::{SecretName, Slug};
@@ -224,6 +224,7 @@ impl Document for SecretDocument {
         self.generation = generation;
         self.write_id = Uuid::new_v4();
         self.raise_revisions(base);
+        self.note_removals(base);
         for secret in self.current.iter_mut().chain(&mut self.displaced) {
             let before = base.secret(secret.uuid).map(|before| {
                 let mut before = SecretRecord {
@@ -262,6 +263,13 @@ impl Document for BackendDocument {
     fn stamp(&mut self, base: &Self) {
         self.generation = base.generation + 1;
         self.write_id = Uuid::new_v4();
+        let is_removed = |before: &&BackendRecord| {
+            let now = self.backend.as_ref();
+            now.is_none_or(|now| now.uuid != before.uuid)
+        };
+        if let Some(before) = base.backend.as_ref().filter(is_removed) {
+            self.removed.note(before.uuid, self.generation);
+        }
     }
 
     fn overtaken(&self, name: &Slug) -> OperationError {

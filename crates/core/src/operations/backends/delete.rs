@@ -118,10 +118,9 @@ impl Backends<'_> {
         }
         let record = held.document.backend.as_ref();
         let Some(record) = record.filter(|record| record.uuid == uuid) else {
-            // The caller has seen a history that was abandoned: the backend may be of it.
-            let is_abandoned =
-                seen.is_some_and(|seen| seen < self.organization.catalog.floor.value());
-            return Ok(DeletedBackend::only(match is_abandoned {
+            let floor = self.organization.catalog.floor.value();
+            let is_abandoned = |seen| held.document.may_be_abandoned(uuid, seen, floor);
+            return Ok(DeletedBackend::only(match seen.is_some_and(is_abandoned) {
                 true => Destroyed::RecordMissing,
                 false => Destroyed::Done,
             }));

@@ -220,14 +220,13 @@ impl Backends<'_> {
         }
         let document = loaded.record;
         let record = document.backend.as_ref();
+        let floor = self.organization.catalog.floor.value();
+        let is_abandoned = |seen| document.may_be_abandoned(uuid, seen, floor);
         Ok(match record.filter(|record| record.uuid == uuid) {
             Some(record) => {
                 RefreshedBackend::Present(Box::new(self.view_of(&document, record, catalog)))
             }
-            // The caller has seen a history that was abandoned: the backend may be of it.
-            None if seen.is_some_and(|seen| seen < self.organization.catalog.floor.value()) => {
-                RefreshedBackend::RecordMissing
-            }
+            None if seen.is_some_and(is_abandoned) => RefreshedBackend::RecordMissing,
             None => RefreshedBackend::Gone,
         })
     }

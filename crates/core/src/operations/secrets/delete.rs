@@ -129,7 +129,8 @@ impl Secrets<'_> {
         request: &DeleteSecret,
     ) -> Result<DeletedSecret, OperationError> {
         let (seen, found) = (request.generation, held.document.generation);
-        if seen < self.organization.catalog.floor.value() {
+        let floor = self.organization.catalog.floor.value();
+        if held.document.may_be_abandoned(request.uuid, seen, floor) {
             return Ok(DeletedSecret::RecordMissing);
         }
         if seen != u64::MAX && found < seen {

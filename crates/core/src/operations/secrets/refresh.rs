@@ -150,9 +150,12 @@ impl Secrets<'_> {
         };
         let document = &loaded.record;
         let Some(secret) = sought(document, request) else {
-            // The caller has seen a history that was abandoned: the secret may be of it.
-            let floor = self.organization.catalog.floor.value();
-            return Ok(if document.has_no_past() || has_seen_less(request, floor) {
+            let seen = request.seen.as_ref().map(|seen| seen.generation);
+            let may_be_abandoned = seen.is_some_and(|seen| {
+                let floor = self.organization.catalog.floor.value();
+                document.may_be_abandoned(request.uuid, seen, floor)
+            });
+            return Ok(if document.has_no_past() || may_be_abandoned {
                 Refreshed::RecordMissing
             } else {
                 Refreshed::Gone

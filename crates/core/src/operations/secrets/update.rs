@@ -305,7 +305,8 @@ impl Secrets<'_> {
             });
         }
         let Some(record) = held.named(name, *uuid) else {
-            if *generation < self.organization.catalog.floor.value() {
+            let floor = self.organization.catalog.floor.value();
+            if held.document.may_be_abandoned(*uuid, *generation, floor) {
                 return Err(OperationError::RecordMissing { name: name.clone() });
             }
             return Err(OperationError::SecretNotFound {

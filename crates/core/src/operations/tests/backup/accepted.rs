@@ -5,7 +5,7 @@ use crate::catalog::{CatalogSnapshot, GenerationFloor};
 use crate::operations::tests::backends::{change, chosen, create, declared, delete, slug};
 use crate::operations::tests::escrow::{id, pinned, record, safe};
 use crate::operations::{
-    Collect, Collection, DeletedSecret, RefreshedBackend, SeenKeys, UpdateBackend, Verify,
+    Collect, Collection, DeletedSecret, Lookup, RefreshedBackend, SeenKeys, UpdateBackend, Verify,
 };
 
 /// Restores a snapshot of the platform, which leaves no note, and accepts it.
@@ -132,7 +132,106 @@ async fn a_secret_created_after_the_backup_is_missing_and_not_gone() {
             .await
             .unwrap();
         assert_eq!(refreshed(&world, &another).await.unwrap(), Refreshed::Gone);
+        // The tombstone is not of the lost one.
+        assert_eq!(
+            refreshed(&world, &lost).await.unwrap(),
+            Refreshed::RecordMissing
+        );
     }
+}
+
+/// Deletes or forgets a secret in a separate process.
+async fn removed(world: &World, view: &SecretView, forgets: bool) {
+    let process = world.warm().await;
+    let (secrets, interrupt) = (process.secrets(), Interrupt::default());
+    if !forgets {
+        let deleted = secrets.delete(&own(view), &interrupt).await.unwrap();
+        assert_eq!(deleted, DeletedSecret::Gone);
+        return;
+    }
+    let found = secrets.find_to_forget(&view.name, None).await.unwrap();
+    let Lookup::Found(found) = found else {
+        panic!("{found:?}");
+    };
+    secrets.forget(*found, &interrupt).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_secret_removed_after_the_acceptance_or_before_the_backup_is_gone_for_a_late_state() {
+    for forgets in [true, false] {
+        let world = World::new();
+        let before = created(&world, "before", "v").await;
+        let after = created(&world, "after", "v").await;
+        removed(&world, &before, forgets).await;
+        let snapshot = world.catalog.snapshot();
+        // The late state sees a version that the backup does not have.
+        let after = rotated(&world, &after, "v2").await;
+        snapshot_accepted(&world, snapshot).await;
+        let Refreshed::Present(restored) = refreshed(&world, &after).await.unwrap() else {
+            panic!("restored");
+        };
+        removed(&world, &restored, forgets).await;
+        for view in [&before, &after] {
+            let process = world.warm().await;
+            assert_eq!(refreshed(&world, view).await.unwrap(), Refreshed::Gone);
+            let interrupt = Interrupt::default();
+            let deleted = process.secrets().delete(&own(view), &interrupt).await;
+            assert_eq!(deleted.unwrap(), DeletedSecret::Gone);
+            let update = process.secrets().update(rotate(view, "x"), &interrupt);
+            let update = update.await;
+            assert!(
+                matches!(update, Err(OperationError::SecretNotFound { .. })),
+                "{update:?}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_restored_tombstone_says_nothing_of_a_secret_that_was_seen_after_it() {
+    let world = World::new();
+    let view = created(&world, "db", "v").await;
+    let with_secret = world.catalog.snapshot();
+    removed(&world, &view, true).await;
+    let with_tombstone = world.catalog.snapshot();
+    world.catalog.restore(with_secret);
+    let seen = rotated(&world, &view, "v2").await;
+    let seen = rotated(&world, &seen, "v3").await;
+    snapshot_accepted(&world, with_tombstone).await;
+    assert_eq!(
+        refreshed(&world, &seen).await.unwrap(),
+        Refreshed::RecordMissing
+    );
+    // A state that last saw it before the removal drops it.
+    assert_eq!(refreshed(&world, &view).await.unwrap(), Refreshed::Gone);
+}
+
+#[tokio::test]
+async fn a_backend_removed_after_the_acceptance_is_gone_for_a_late_state() {
+    let world = World::new();
+    let view = declared(&world.warm().await, "vault", "a").await;
+    let snapshot = world.catalog.snapshot();
+    snapshot_accepted(&world, snapshot).await;
+    let process = world.warm().await;
+    let refresh = async || {
+        let backends = world.warm().await;
+        let backends = backends.backends();
+        let seen = Some(view.generation);
+        backends.refresh(&view.name, view.uuid, seen).await.unwrap()
+    };
+    let RefreshedBackend::Present(now) = refresh().await else {
+        panic!("restored");
+    };
+    delete(&process, &now).await.unwrap();
+    assert_eq!(refresh().await, RefreshedBackend::Gone);
+    // Another backend of the name does not change that.
+    declared(&world.warm().await, "vault", "a").await;
+    assert_eq!(refresh().await, RefreshedBackend::Gone);
+    let deleted = delete(&world.warm().await, &view).await.unwrap();
+    assert!(
+        matches!(deleted.destroyed, crate::operations::Destroyed::Done),
+        "{deleted:?}"
+    );
 }
 
 #[tokio::test]
