@@ -58,4 +58,5 @@ pub(super) fn not_destroyed(name: &Slug, deleted: DeletedBackend) -> Option<Diag
     }
 }
 
-const UNREADABLE: &str = "Sealed objects cannot be read without the organization's key.";
+const UNREADABLE: &str =
+    "Sealed objects cannot be read without the keys that they are wrapped for.";
