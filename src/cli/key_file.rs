@@ -108,10 +108,13 @@ impl Report for Changed {
     }
 }
 
+/// A change of the key file at a path. Returns the file as it is afterwards.
+type Change = fn(&Path) -> Result<LocalKeyFile, Failure>;
+
 /// Runs the command that the arguments name.
 #[must_use]
 pub(super) fn run(key_file: KeyFile) -> ExitCode {
-    let (how, change): (How, fn(&Path) -> Result<LocalKeyFile, Failure>) = match key_file.what {
+    let (how, change): (How, Change) = match key_file.what {
         What::Rotate(how) => (how, rotate),
         What::Create(how) => (how, create),
         What::RemoveFormer(removal) => return remove_former::run(removal),

@@ -11,8 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::output::{print_result, tell};
 use crate::diagnostics::explain;
-use crate::provider::{self, Caller, Configured, Environment};
-use crate::session::warnings_about;
+use crate::provider::{self, Caller, Configured, Environment, warnings_about};
 use planton_core::operations::{Interrupt, OperationError, Organization};
 use planton_plugin::{Diagnostic, Severity};
 use planton_vendors::bucket::Bucket;

@@ -13,11 +13,10 @@ use super::progress::Progress;
 use super::renewal::{Failed, Kept, failed_text, kept_text};
 use super::{identities, key_file};
 use crate::diagnostics::rewrap_denied;
-use planton_core::kek::{KekError, KekErrorKind};
 use planton_core::names::Slug;
 use planton_core::operations::{
-    FormerKeys, Interrupt, OperationError, Organization, PLATFORM_BACKEND, RewrapProgress,
-    RewrappedRecords, pin_of,
+    FormerKeys, Interrupt, KekError, KekErrorKind, OperationError, Organization, PLATFORM_BACKEND,
+    RewrapProgress, RewrappedRecords, pin_of,
 };
 
 /// Arguments of `rewrap`.

@@ -57,7 +57,7 @@ mod tests {
     #[test]
     fn each_null_is_reported_at_its_place() {
         let missing = expect_required(&schema(), &config(Value::Null, &Value::Null));
-        let missing = missing.unwrap_err();
+        let missing = missing.expect_err("two nulls");
         let found = missing.iter().map(|it| it.path.to_string());
         assert_eq!(
             found.collect::<Vec<_>>(),

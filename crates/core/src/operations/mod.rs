@@ -47,8 +47,9 @@ pub use crate::catalog::{
     CopyFrom, GenerateSpec, OnDestroy, Origin, Owner, RunId, SecretArguments, SecretMetadata, Stamp,
 };
 pub use crate::kek::{
-    ConnectKek, KekPins, KekSettings, KekSlot, KeyDescription, KeyEncryptionKey, KeyPurpose,
-    KeyRotation, LocalKek, OrganizationFingerprint, WrapNames, WrapObject, pin_of,
+    ConnectKek, KekError, KekErrorKind, KekPins, KekSettings, KekSlot, KeyDescription,
+    KeyEncryptionKey, KeyPurpose, KeyRotation, LocalKek, OrganizationFingerprint, WrapNames,
+    WrapObject, pin_of,
 };
 pub use crate::names::PLATFORM_BACKEND;
 pub use crate::store::{ConnectStore, RemoteName, StoreCredential, StoreErrorKind, StoreSettings};

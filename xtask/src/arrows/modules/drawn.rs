@@ -28,7 +28,7 @@ pub(super) const PROVIDER: Modules = Modules {
             &["diagnostics", "fields", "session", "setting", "timestamp"],
         ),
         ("data_sources", &["diagnostics", "session", "timestamp"]),
-        ("ephemeral", &["diagnostics", "session"]),
+        ("ephemeral", &["diagnostics", "session", "setting"]),
         ("functions", &[]),
         ("key_argument", &[]),
         ("session", &["diagnostics", "setting"]),
