@@ -8,8 +8,8 @@ use serde_json::Value;
 use xtask::terraform::{Variables, Workspace};
 
 use crate::races::Held;
-use crate::scene::{ORGANIZATION, On, Scene, assert_tombstones, record_of};
-use crate::scene::{terraform_1_11, terraform_1_15};
+use crate::scene::{ORGANIZATION, Scene, assert_tombstones, record_of};
+use crate::scene::{on_each_platform, on_every_stage};
 use crate::steps::flat;
 
 const FIRST_USE: [&str; 2] = ["organization provision", "organization commit"];
@@ -110,56 +110,32 @@ pub(crate) fn calls<'a>(code: &'a str, call: &str) -> impl Iterator<Item = Strin
         .map(|rest| rest.split('"').next().unwrap().to_owned())
 }
 
-macro_rules! on_both_platforms {
-    ($($name:ident),+ $(,)?) => {$(
-        mod $name {
-            use super::*;
-
-            #[test]
-            fn terraform_1_11_embedded() {
-                super::$name(&Scene::new(&terraform_1_11(), On::Embedded));
-            }
-
-            #[test]
-            fn terraform_1_11_openbao() {
-                super::$name(&Scene::new(&terraform_1_11(), On::OpenBao));
-            }
-        }
-    )+};
-}
-
-on_both_platforms!(
+on_each_platform!(
     a_first_use_that_was_killed_is_completed,
     a_rotation_that_was_killed_keeps_the_old_value_or_has_the_new_one,
     a_deletion_that_was_killed_is_finished,
     a_deletion_that_was_killed_is_finished_before_the_secret_is_created_anew,
 );
-
-#[test]
-fn a_creation_that_was_killed_converges_on_terraform_1_11_embedded() {
-    a_creation_that_was_killed_converges(&Scene::new(&terraform_1_11(), On::Embedded));
-}
-
-#[test]
-fn a_creation_that_was_killed_converges_on_terraform_1_11_openbao() {
-    a_creation_that_was_killed_converges(&Scene::new(&terraform_1_11(), On::OpenBao));
-}
-
-#[test]
-fn a_creation_that_was_killed_converges_on_terraform_1_15_embedded() {
-    a_creation_that_was_killed_converges(&Scene::new(&terraform_1_15(), On::Embedded));
-}
+on_every_stage!(a_creation_that_was_killed_converges);
 
 fn a_first_use_that_was_killed_is_completed(scene: &Scene) {
     for step in FIRST_USE {
         let mut workspace = scene.workspace(SECRETS);
-        let organization = step.replace(' ', "-");
-        let provider = scene.provider("").replace(ORGANIZATION, &organization);
+        let organization = |name: &str| format!("organization = {name:?}");
+        let provider = scene.provider("");
+        let provider = provider.replace(&organization(ORGANIZATION), &organization(&slug(step)));
         workspace.write("provider.tf", &provider).unwrap();
         let variables = [("names", r#"["s"]"#), ("value", "first")];
         apply_killed(&mut workspace, step, &variables);
+        let key = scene
+            .key_file()
+            .map(|path| (std::fs::read(&path).unwrap(), path));
         workspace.apply(&variables).unwrap().ok().unwrap();
         workspace.plan(&variables).unwrap().no_changes().unwrap();
+        // A key file that was created before the kill is the organization's.
+        if let Some((created, path)) = key {
+            assert_eq!(std::fs::read(path).unwrap(), created, "{step}");
+        }
         assert_eq!(version(&workspace, "s"), 1);
         workspace.destroy(&variables).unwrap().ok().unwrap();
     }
@@ -315,7 +291,7 @@ fn a_rotation_that_was_killed_keeps_the_old_value_or_has_the_new_one(scene: &Sce
     }
     // One version was put before the kill and never committed. Two were dropped from the
     // record, and the process ended before it responded and before it pruned. No later run
-    // removes them. On the embedded platform they go with their object.
+    // removes them. On the other platforms they go with their object.
     let unreferenced = if scene.openbao().is_some() { 3 } else { 0 };
     destroy_all(scene, &workspace, unreferenced);
 }

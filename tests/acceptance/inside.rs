@@ -10,7 +10,8 @@ use serde_json::{Value as Json, json};
 use terraform_provider_planton::provider::{Environment, PlantonProvider};
 use xtask::openbao::{Api, KvVersion};
 
-use crate::scene::{ORGANIZATION, Scene};
+use crate::bucket::scene::OnBucket;
+use crate::scene::{ORGANIZATION, Scene, try_read_in};
 
 /// The path of the platform's KV mount, and of its objects inside.
 const MOUNT: &str = "planton";
@@ -50,6 +51,9 @@ impl Scene {
     /// Opens the secret with this id without Terraform. Returns the diagnostics if that
     /// fails.
     pub(crate) fn try_open(&self, id: &str, version: Option<u64>) -> Result<Opened, String> {
+        if let Some(on) = self.bucket().filter(|on| on.bucket.ca_file().is_some()) {
+            return read_by_terraform(on, id, version);
+        }
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
@@ -65,9 +69,18 @@ impl Scene {
 
     async fn open_async(&self, id: &str, version: Option<u64>) -> Result<Opened, String> {
         let cx = Context::new();
-        let provider = PlantonProvider::new(Environment::of(self.environment()));
+        let mut config = Value::object([("organization", Value::string(ORGANIZATION))]);
+        let environment = match self.bucket() {
+            // The credential chains read the variables of the process, not these.
+            Some(on) => {
+                config.set("bucket", on.block());
+                Vec::new()
+            }
+            None => self.environment(),
+        };
+        let provider = PlantonProvider::new(Environment::of(environment));
         let request = ConfigureRequest {
-            config: Value::object([("organization", Value::string(ORGANIZATION))]),
+            config,
             terraform_version: "1.11.4".to_owned(),
         };
         let diagnostics = provider.configure(&cx, request).await;
@@ -112,6 +125,10 @@ impl Scene {
                 .map(|(path, content)| (path.clone(), content["versions"].to_string()))
                 .collect();
         }
+        if let Some(on) = self.bucket() {
+            let records = on.records().into_iter();
+            return records.map(|(key, body)| (key, body.to_string())).collect();
+        }
         let rows = self.column("SELECT key || '\n' || body FROM records");
         rows.iter()
             .filter_map(|row| row.split_once('\n'))
@@ -136,6 +153,9 @@ impl Scene {
             let path = version_path(server.api(), secret, &self.native_id(secret));
             let data = format!("{MOUNT}/data/{path}");
             server.api().ok("DELETE", &data, None).unwrap();
+        } else if let Some(on) = self.bucket() {
+            let version = on.version_of(&self.native_id(secret));
+            on.bucket.remove(&on.key(&version)).unwrap();
         } else {
             let sql = "DELETE FROM versions WHERE native_id = ?1";
             self.execute(sql, &self.native_id(secret));
@@ -149,6 +169,9 @@ impl Scene {
             let body = json!({"data": {"envelope": "something else"}});
             let data = format!("{MOUNT}/data/{path}");
             server.api().ok("POST", &data, Some(&body)).unwrap();
+        } else if let Some(on) = self.bucket() {
+            let version = on.key(&on.version_of(&self.native_id(secret)));
+            on.bucket.replace(&version, b"something else").unwrap();
         } else {
             // A trigger of the database forbids updates, so the row is deleted and
             // inserted again.
@@ -173,6 +196,14 @@ impl Scene {
                 let metadata = format!("{MOUNT}/metadata/{path}");
                 server.api().ok("DELETE", &metadata, None).unwrap();
             }
+        } else if let Some(on) = self.bucket() {
+            let version = on.version_of(&self.native_id(secret));
+            let (object, _) = version.rsplit_once('/').unwrap();
+            let all = on.versions();
+            let of_object = |version: &&String| version.starts_with(&format!("{object}/"));
+            for version in all.iter().filter(of_object) {
+                on.bucket.remove(&on.key(version)).unwrap();
+            }
         } else {
             let sql = "DELETE FROM objects WHERE id =
                        (SELECT object FROM versions WHERE native_id = ?1)";
@@ -189,6 +220,9 @@ impl Scene {
         if let Some(server) = self.openbao() {
             let metadata = format!("{MOUNT}/metadata/{key}");
             server.api().ok("DELETE", &metadata, None).unwrap();
+        } else if let Some(on) = self.bucket() {
+            let record = on.key(&format!("records/{key}.json"));
+            on.bucket.remove(&record).unwrap();
         } else {
             // An attacker can drop the trigger that forbids it.
             let database = self.database();
@@ -207,6 +241,11 @@ impl Scene {
             for path in paths.iter().filter(|path| path.starts_with("catalog/")) {
                 let metadata = format!("{MOUNT}/metadata/{path}");
                 server.api().ok("DELETE", &metadata, None).unwrap();
+            }
+        } else if let Some(on) = self.bucket() {
+            for key in on.records().keys() {
+                let record = on.key(&format!("records/{key}.json"));
+                on.bucket.remove(&record).unwrap();
             }
         } else {
             let sql = "DROP TRIGGER IF EXISTS records_stay; DELETE FROM records";
@@ -292,6 +331,22 @@ impl Scene {
         let changed = self.database().execute(sql, params![parameter]).unwrap();
         assert_eq!(changed, 1, "{sql}");
     }
+}
+
+/// Opens a secret with Terraform, whose process can be made to trust the authority of an
+/// emulator.
+fn read_by_terraform(on: &OnBucket, id: &str, version: Option<u64>) -> Result<Opened, String> {
+    let version = version.map_or_else(|| "null".to_owned(), |version| version.to_string());
+    let selector = [("it", format!("id = {id:?}\n  version = {version}"))];
+    let expression =
+        |opened: &str| format!("jsonencode([{opened}.version, {opened}.value, {opened}.data])");
+    let read = try_read_in(&on.workspace(""), &selector, expression)?;
+    let (version, text, data) = serde_json::from_str(&read["it"]).unwrap();
+    Ok(Opened {
+        version,
+        text,
+        data,
+    })
 }
 
 /// Returns the paths of all versions of a secret.

@@ -1,5 +1,5 @@
-//! Tests with a real Terraform, on the embedded platform and on a real OpenBAO, with
-//! every installed Terraform.
+//! Tests with a real Terraform, on the embedded platform, on a real OpenBAO and on a bucket,
+//! with every installed Terraform.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -43,6 +43,7 @@ mod requests;
 mod revision;
 mod scene;
 mod servers;
+mod stages;
 mod state_size;
 mod steps;
 mod threat_model;

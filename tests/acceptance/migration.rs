@@ -8,7 +8,6 @@ mod writers;
 use std::collections::BTreeMap;
 use std::process::{Command, Output, Stdio};
 
-use tempfile::TempDir;
 use xtask::bucket::{Bucket, BucketService};
 use xtask::moto::NewKmsKey;
 use xtask::openbao::OpenBao;
@@ -16,7 +15,7 @@ use xtask::terraform::Workspace;
 
 use crate::bucket::scene::OnBucket;
 use crate::operator::json;
-use crate::scene::{ORGANIZATION, On, PROVIDER, Scene, read_values_in, terraform_1_11};
+use crate::scene::{AUTOMATION, ORGANIZATION, On, PROVIDER, Scene, read_values_in, terraform_1_11};
 
 /// How long a migration waits before its last listing. The real time is 60 s.
 const WAIT: (&str, &str) = ("PLANTON_TEST_MOVE_WAIT_MS", "100");
@@ -31,8 +30,6 @@ struct BucketPlace {
     on: OnBucket,
     /// The variables of the platform that `on` does not return.
     more: Vec<(&'static str, String)>,
-    /// Folder of the file that has Google's credential.
-    folder: TempDir,
 }
 
 impl Place {
@@ -49,7 +46,6 @@ impl Place {
         Self::Bucket(Box::new(BucketPlace {
             on: OnBucket::new(service),
             more: Vec::new(),
-            folder: TempDir::new().unwrap(),
         }))
     }
 
@@ -67,7 +63,6 @@ impl Place {
                 ("PLANTON_BUCKET_KEY", argument),
                 ("PLANTON_ORGANIZATION_FINGERPRINT", fingerprint.to_owned()),
             ],
-            folder: TempDir::new().unwrap(),
         }))
     }
 
@@ -92,24 +87,11 @@ impl Place {
     }
 
     /// Returns the credentials that no variable of ours has.
-    fn credentials(&self) -> Vec<(String, String)> {
-        let Self::Bucket(place) = self else {
-            return Vec::new();
-        };
-        let bucket = &place.on.bucket;
-        let mut all = bucket.ambient_variables();
-        all.extend(bucket.variables());
-        if let Some(azure) = bucket.server().azure() {
-            all.push(("AZURE_AUTHORITY_HOST", azure.vault_url()));
+    fn credentials(&self) -> Vec<(&'static str, String)> {
+        match self {
+            Self::Scene(_) => Vec::new(),
+            Self::Bucket(bucket) => bucket.on.credentials(),
         }
-        if let ("service_account_key_json", key) = bucket.credential() {
-            let file = place.folder.path().join("service-account.json");
-            std::fs::write(&file, key).unwrap();
-            all.push(("GOOGLE_APPLICATION_CREDENTIALS", file.display().to_string()));
-        }
-        all.into_iter()
-            .map(|(name, value)| (name.to_owned(), value))
-            .collect()
     }
 
     fn openbao_server(&self) -> &OpenBao {
@@ -150,7 +132,7 @@ impl Place {
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(PROVIDER);
         command.args(arguments).env("PLANTON_ORG", ORGANIZATION);
-        for name in ["CI", "TF_IN_AUTOMATION", "TFC_RUN_ID"] {
+        for name in AUTOMATION {
             command.env_remove(name);
         }
         command.envs(self.environment());

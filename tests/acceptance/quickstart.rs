@@ -1,12 +1,9 @@
 //! The first configuration in the documentation works unchanged.
 
-use std::path::Path;
-
 use xtask::canary::Canary;
-use xtask::terraform::Workspace;
 
 use crate::inside::Opened;
-use crate::scene::{PROVIDER, Scene, on_every_stage};
+use crate::scene::{Scene, on_every_stage};
 use crate::steps::{Steps, text};
 
 on_every_stage!(acc_quickstart_runs_unchanged_on_any_platform);
@@ -14,7 +11,7 @@ on_every_stage!(acc_quickstart_runs_unchanged_on_any_platform);
 const QUICKSTART: &str = include_str!("../../examples/quickstart/main.tf");
 
 fn acc_quickstart_runs_unchanged_on_any_platform(scene: &Scene) {
-    let mut workspace = Workspace::new(scene.terraform(), Path::new(PROVIDER)).unwrap();
+    let mut workspace = scene.bare_workspace();
     for (name, value) in scene.environment() {
         workspace.env(name, value);
     }

@@ -13,7 +13,7 @@ use tempfile::TempDir;
 use xtask::process::Running;
 use xtask::terraform::{Outcome, Variables, Workspace, WorkspaceRun};
 
-use crate::scene::{On, Scene, assert_tombstones, record_of, terraform_1_11};
+use crate::scene::{Scene, assert_tombstones, on_each_platform, record_of};
 
 const SECRET: &str = r#"
 variable "value" {
@@ -31,25 +31,7 @@ resource "planton_secret" "s" {
 
 const BOUND: Duration = Duration::from_secs(90);
 
-macro_rules! on_both_platforms {
-    ($($name:ident),+ $(,)?) => {$(
-        mod $name {
-            use super::*;
-
-            #[test]
-            fn embedded() {
-                super::$name(&Scene::new(&terraform_1_11(), On::Embedded));
-            }
-
-            #[test]
-            fn openbao() {
-                super::$name(&Scene::new(&terraform_1_11(), On::OpenBao));
-            }
-        }
-    )+};
-}
-
-on_both_platforms!(
+on_each_platform!(
     of_two_rotations_one_wins_and_the_other_is_told,
     of_two_creations_one_wins_and_the_other_is_told,
     a_loser_that_is_killed_before_it_takes_back_harms_nobody,

@@ -5,20 +5,29 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 use tempfile::TempDir;
+use xtask::bucket::BucketService;
 use xtask::openbao::{Api, KvVersion, OpenBao, ServerOptions};
 use xtask::terraform::{Terraform, Workspace};
 use xtask::tools::Tools;
+
+use crate::bucket::scene::OnBucket;
+pub(crate) use crate::stages::{on_each_platform, on_every_stage, with_every_terraform};
 
 pub(crate) const PROVIDER: &str = env!("CARGO_BIN_EXE_terraform-provider-planton");
 
 /// The organization of every scene.
 pub(crate) const ORGANIZATION: &str = "acme";
 
+/// The variables of a CI system, whose machines create no key file.
+pub(crate) const AUTOMATION: [&str; 3] = ["CI", "TF_IN_AUTOMATION", "TFC_RUN_ID"];
+
 /// The platform of a scene.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum On {
     Embedded,
     OpenBao,
+    /// A bucket of this service, whose key is in a file.
+    Bucket(BucketService),
 }
 
 /// A platform for one test.
@@ -32,6 +41,7 @@ pub(crate) struct Scene {
 enum Platform {
     Embedded(TempDir),
     OpenBao(Box<OpenBao>),
+    Bucket(Box<OnBucket>),
 }
 
 impl Scene {
@@ -40,6 +50,9 @@ impl Scene {
         let platform = match on {
             On::Embedded => Platform::Embedded(tempfile::tempdir().unwrap()),
             On::OpenBao => return Self::with_server(terraform, &ServerOptions::default()),
+            On::Bucket(service) => {
+                Platform::Bucket(Box::new(OnBucket::new(service).with(terraform)))
+            }
         };
         Self {
             terraform: terraform.clone(),
@@ -73,6 +86,7 @@ impl Scene {
                 server.address(),
                 server.root_token()
             ),
+            Platform::Bucket(on) => return on.provider(more),
         };
         provider_block(&platform, more)
     }
@@ -80,10 +94,20 @@ impl Scene {
     /// Creates a workspace on this platform, with `configuration` after the provider
     /// block.
     pub(crate) fn workspace(&self, configuration: &str) -> Workspace {
-        let workspace = Workspace::new(&self.terraform, Path::new(PROVIDER)).unwrap();
+        let workspace = self.bare_workspace();
         workspace.write("provider.tf", &self.provider("")).unwrap();
         workspace.write("main.tf", configuration).unwrap();
         workspace
+    }
+
+    /// Creates a workspace without any configuration.
+    pub(crate) fn bare_workspace(&self) -> Workspace {
+        match &self.platform {
+            Platform::Bucket(on) => on.bare_workspace(),
+            Platform::Embedded(_) | Platform::OpenBao(_) => {
+                Workspace::new(&self.terraform, Path::new(PROVIDER)).unwrap()
+            }
+        }
     }
 
     /// Returns the current values of these secrets, as a consumer reads them.
@@ -92,13 +116,13 @@ impl Scene {
             .iter()
             .map(|name| (*name, format!("name = {name:?}")))
             .collect();
-        read_values(&self.terraform, &self.provider(""), &selectors)
+        read_values_in(&self.workspace(""), &selectors)
     }
 
     /// Returns one version of a secret.
     pub(crate) fn read_version(&self, name: &str, version: u64) -> String {
         let selector = format!("name = {name:?}\n  version = {version}");
-        let mut values = read_values(&self.terraform, &self.provider(""), &[(name, selector)]);
+        let mut values = read_values_in(&self.workspace(""), &[(name, selector)]);
         values.remove(name).unwrap()
     }
 
@@ -112,6 +136,7 @@ impl Scene {
                     .collect()
             }
             Platform::OpenBao(server) => records_of(server.api()),
+            Platform::Bucket(on) => on.records(),
         }
     }
 
@@ -127,6 +152,7 @@ impl Scene {
                 .map(|(name, version)| format!("{name}/{version}"))
                 .collect(),
             Platform::OpenBao(server) => objects_of(server.api()),
+            Platform::Bucket(on) => on.versions(),
         }
     }
 
@@ -152,6 +178,7 @@ impl Scene {
                 ("PLANTON_ADDR", server.address().to_owned()),
                 ("PLANTON_TOKEN", server.root_token().to_owned()),
             ],
+            Platform::Bucket(on) => [on.environment(), on.credentials()].concat(),
         }
     }
 
@@ -164,7 +191,16 @@ impl Scene {
     pub(crate) fn embedded(&self) -> Option<PathBuf> {
         match &self.platform {
             Platform::Embedded(folder) => Some(folder.path().join("platform")),
+            Platform::OpenBao(_) | Platform::Bucket(_) => None,
+        }
+    }
+
+    /// Returns the file that has the keys of the organization.
+    pub(crate) fn key_file(&self) -> Option<PathBuf> {
+        match &self.platform {
+            Platform::Embedded(folder) => Some(folder.path().join("platform/planton.key")),
             Platform::OpenBao(_) => None,
+            Platform::Bucket(on) => Some(on.key_file()),
         }
     }
 
@@ -172,7 +208,15 @@ impl Scene {
     pub(crate) fn openbao(&self) -> Option<&OpenBao> {
         match &self.platform {
             Platform::OpenBao(server) => Some(server),
-            Platform::Embedded(_) => None,
+            Platform::Embedded(_) | Platform::Bucket(_) => None,
+        }
+    }
+
+    /// Returns the bucket.
+    pub(crate) fn bucket(&self) -> Option<&OnBucket> {
+        match &self.platform {
+            Platform::Bucket(on) => Some(on),
+            Platform::Embedded(_) | Platform::OpenBao(_) => None,
         }
     }
 }
@@ -203,16 +247,27 @@ pub(crate) fn read_values_in(
     workspace: &Workspace,
     selectors: &[(&str, String)],
 ) -> BTreeMap<String, String> {
+    let value = |opened: &str| {
+        format!("{opened}.value != null ? {opened}.value : jsonencode({opened}.data)")
+    };
+    try_read_in(workspace, selectors, value).unwrap()
+}
+
+/// Opens secrets, and returns the texts that `expression` makes of each. Returns the diagnostics
+/// if that fails.
+pub(crate) fn try_read_in(
+    workspace: &Workspace,
+    selectors: &[(&str, String)],
+    expression: impl Fn(&str) -> String,
+) -> Result<BTreeMap<String, String>, String> {
     let mut configuration = String::new();
     let mut values = String::new();
     for (number, (key, selector)) in selectors.iter().enumerate() {
         configuration.push_str(&format!(
             "ephemeral \"planton_secret\" \"s{number}\" {{\n  {selector}\n}}\n"
         ));
-        let opened = format!("ephemeral.planton_secret.s{number}");
-        values.push_str(&format!(
-            "      {key:?} = {opened}.value != null ? {opened}.value : jsonencode({opened}.data)\n"
-        ));
+        let text = expression(&format!("ephemeral.planton_secret.s{number}"));
+        values.push_str(&format!("      {key:?} = {text}\n"));
     }
     // Uses a folder outside the workspace, which tests search for values.
     let folder = TempDir::new().unwrap();
@@ -223,8 +278,11 @@ pub(crate) fn read_values_in(
          VALUES = jsonencode({{\n{values}      }})\n    }}\n  }}\n}}\n"
     ));
     workspace.write("main.tf", &configuration).unwrap();
-    workspace.apply(&[]).unwrap().ok().unwrap();
-    serde_json::from_slice(&std::fs::read(out).unwrap()).unwrap()
+    let outcome = workspace.apply(&[]).unwrap();
+    if !outcome.success() {
+        return Err(outcome.diagnostics());
+    }
+    Ok(serde_json::from_slice(&std::fs::read(out).unwrap()).unwrap())
 }
 
 /// Returns the organization's records in an OpenBAO, by key.
@@ -272,59 +330,6 @@ pub(crate) fn assert_tombstones(records: &BTreeMap<String, Value>) {
         assert!(document["displaced"].is_null(), "{key}: {document}");
     }
 }
-
-/// Generates one test for each Terraform and platform from a `fn(&Scene)`.
-macro_rules! on_every_stage {
-    ($($name:ident),+ $(,)?) => {$(
-        mod $name {
-            use crate::scene::{On, Scene, terraform_1_11, terraform_1_15};
-
-            #[test]
-            fn terraform_1_11_embedded() {
-                super::$name(&Scene::new(&terraform_1_11(), On::Embedded));
-            }
-
-            #[test]
-            fn terraform_1_11_openbao() {
-                super::$name(&Scene::new(&terraform_1_11(), On::OpenBao));
-            }
-
-            #[test]
-            fn terraform_1_15_embedded() {
-                super::$name(&Scene::new(&terraform_1_15(), On::Embedded));
-            }
-
-            #[test]
-            fn terraform_1_15_openbao() {
-                super::$name(&Scene::new(&terraform_1_15(), On::OpenBao));
-            }
-        }
-    )+};
-}
-
-pub(crate) use on_every_stage;
-
-/// Generates one test for each Terraform from a `fn(&Scene)`, on the embedded platform,
-/// for behaviour that does not depend on the platform.
-macro_rules! with_every_terraform {
-    ($($name:ident),+ $(,)?) => {$(
-        mod $name {
-            use crate::scene::{On, Scene};
-
-            #[test]
-            fn terraform_1_11() {
-                super::$name(&Scene::new(&crate::scene::terraform_1_11(), On::Embedded));
-            }
-
-            #[test]
-            fn terraform_1_15() {
-                super::$name(&Scene::new(&crate::scene::terraform_1_15(), On::Embedded));
-            }
-        }
-    )+};
-}
-
-pub(crate) use with_every_terraform;
 
 /// Returns the Terraform (or OpenTofu) on PATH, or the one of the tools if there is none.
 pub(crate) fn terraform_1_11() -> Terraform {

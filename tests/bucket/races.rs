@@ -9,6 +9,7 @@ use std::time::Duration;
 use planton_core::names::Slug;
 use planton_core::operations::{OperationError, SecretView};
 use planton_vendors::bucket::Bucket;
+use test_support::extent;
 use xtask::bucket::BucketService;
 use xtask::faults::{Fault, Match};
 
@@ -35,15 +36,11 @@ const FIRST_USES: usize = 40;
 /// names of their own, before anything else is written.
 const PROBED: usize = 2;
 
-/// Replaces the number of rounds of every test.
-const ROUNDS_VARIABLE: &str = "PLANTON_TEST_ROUNDS";
+/// Rounds of every test in an extensive run.
+const EXTENSIVE: usize = 200;
 
-/// Returns the number of rounds: `usual`, or that of the environment.
 fn rounds_of(usual: usize) -> usize {
-    match std::env::var(ROUNDS_VARIABLE) {
-        Ok(text) => text.parse().expect("a number of rounds"),
-        Err(_) => usual,
-    }
+    extent::rounds(usual, EXTENSIVE)
 }
 
 /// Two processes, and a third one that looks.

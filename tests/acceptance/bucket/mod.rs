@@ -1,7 +1,6 @@
 //! A bucket as the platform: on each store, with a key file and a key in a KMS.
 
 pub(crate) mod canary;
-mod crash;
 mod lifecycle;
 mod machines;
 mod operator;

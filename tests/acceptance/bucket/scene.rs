@@ -5,19 +5,23 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use serde_json::Value;
+use planton_plugin::Value;
+use serde_json::Value as Json;
 use tempfile::TempDir;
 use xtask::bucket::{Bucket, BucketServer, BucketService};
 use xtask::faults::Weakness;
 use xtask::moto::Moto;
 use xtask::terraform::{Terraform, Workspace};
 
-use crate::scene::{ORGANIZATION, PROVIDER, provider_block, read_values_in, terraform_1_11};
+use crate::scene::{
+    AUTOMATION, ORGANIZATION, PROVIDER, provider_block, read_values_in, terraform_1_11,
+};
 
 /// Prefix of all keys in the bucket.
 const PREFIX: &str = "terraform/planton";
 
 /// A new bucket, and one machine that uses it.
+#[derive(Debug)]
 pub(crate) struct OnBucket {
     pub(crate) bucket: Bucket<'static>,
     machine: TempDir,
@@ -45,7 +49,7 @@ impl OnBucket {
     }
 
     /// Runs this Terraform.
-    pub(super) fn with(self, terraform: &Terraform) -> Self {
+    pub(crate) fn with(self, terraform: &Terraform) -> Self {
         Self {
             terraform: terraform.clone(),
             ..self
@@ -120,13 +124,18 @@ impl OnBucket {
     }
 
     pub(crate) fn workspace(&self, configuration: &str) -> Workspace {
-        let mut workspace = Workspace::new(&self.terraform, Path::new(PROVIDER)).unwrap();
-        // A CI system's machines create no key file.
-        for name in ["CI", "TF_IN_AUTOMATION", "TFC_RUN_ID"] {
-            workspace.env_remove(name);
-        }
+        let workspace = self.bare_workspace();
         workspace.write("provider.tf", &self.provider("")).unwrap();
         workspace.write("main.tf", configuration).unwrap();
+        workspace
+    }
+
+    /// Creates a workspace without any configuration.
+    pub(crate) fn bare_workspace(&self) -> Workspace {
+        let mut workspace = Workspace::new(&self.terraform, Path::new(PROVIDER)).unwrap();
+        for name in AUTOMATION {
+            workspace.env_remove(name);
+        }
         for (name, value) in self.bucket.variables() {
             workspace.env(name, value);
         }
@@ -142,7 +151,7 @@ impl OnBucket {
     }
 
     /// Returns the keys and the bodies of all objects of the platform, without the prefix.
-    pub(super) fn objects(&self) -> BTreeMap<String, Vec<u8>> {
+    pub(crate) fn objects(&self) -> BTreeMap<String, Vec<u8>> {
         let root = format!("{PREFIX}/{ORGANIZATION}/");
         let objects = self.bucket.objects().unwrap().into_iter();
         objects
@@ -154,16 +163,16 @@ impl OnBucket {
     }
 
     /// Returns the key of an object in the bucket.
-    pub(super) fn key(&self, object: &str) -> String {
+    pub(crate) fn key(&self, object: &str) -> String {
         format!("{PREFIX}/{ORGANIZATION}/{object}")
     }
 
     /// Returns the organization's records, by key.
-    pub(super) fn records(&self) -> BTreeMap<String, Value> {
+    pub(crate) fn records(&self) -> BTreeMap<String, Json> {
         let objects = self.objects().into_iter();
         let records = objects.filter_map(|(key, body)| {
             let key = key.strip_prefix("records/")?.strip_suffix(".json")?;
-            let stored: Value = serde_json::from_slice(&body).unwrap();
+            let stored: Json = serde_json::from_slice(&body).unwrap();
             let body = stored["body"].as_str().unwrap();
             Some((key.to_owned(), serde_json::from_str(body).unwrap()))
         });
@@ -171,9 +180,31 @@ impl OnBucket {
     }
 
     /// Returns the sealed versions.
-    pub(super) fn versions(&self) -> Vec<String> {
+    pub(crate) fn versions(&self) -> Vec<String> {
         let all = self.objects().into_keys();
         all.filter(|key| key.starts_with("objects/")).collect()
+    }
+
+    /// Returns the sealed version of this identifier, which has the digest at its end.
+    pub(crate) fn version_of(&self, native_id: &str) -> String {
+        let (leaf, _) = native_id.rsplit_once('-').unwrap();
+        let mut all = self.versions().into_iter();
+        all.find(|version| version.ends_with(leaf)).unwrap()
+    }
+
+    /// Returns the value of the `bucket` block.
+    pub(crate) fn block(&self) -> Value {
+        let (secret, value) = self.bucket.credential();
+        let arguments = self.bucket.configuration(PREFIX).into_iter();
+        let arguments = arguments.map(|(name, value)| {
+            let text = value.as_str().unwrap().to_owned();
+            (name, Value::string(text))
+        });
+        let path = Value::string(self.key_file().display().to_string());
+        let encryption = Value::object([("key_file", Value::object([("path", path)]))]);
+        Value::object(arguments)
+            .with(secret, value)
+            .with("encryption", encryption)
     }
 
     /// Returns the environment variables that replace the platform's arguments, with the key
@@ -189,15 +220,32 @@ impl OnBucket {
         ]
     }
 
+    /// Returns the variables of a credential, as the vendor's own tools read them, and of the
+    /// authorities to trust.
+    pub(crate) fn credentials(&self) -> Vec<(&'static str, String)> {
+        let mut all = self.bucket.ambient_variables();
+        all.extend(self.bucket.variables());
+        if let Some(azure) = self.bucket.server().azure() {
+            all.push(("AZURE_AUTHORITY_HOST", azure.vault_url()));
+        }
+        if let ("service_account_key_json", key) = self.bucket.credential() {
+            let file = self.machine.path().join("service-account.json");
+            std::fs::write(&file, key).unwrap();
+            all.push(("GOOGLE_APPLICATION_CREDENTIALS", file.display().to_string()));
+        }
+        all
+    }
+
     /// Runs the binary with the variables of the platform, without a terminal. The key is the
     /// key file, unless `variables` name another.
     pub(super) fn run(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Output {
         let mut command = Command::new(PROVIDER);
         command.args(arguments).env("PLANTON_ORG", ORGANIZATION);
-        command.env_remove("CI").env_remove("TFC_RUN_ID");
+        for name in AUTOMATION {
+            command.env_remove(name);
+        }
         command.envs(self.environment());
-        command.envs(self.bucket.ambient_variables());
-        command.envs(self.bucket.variables());
+        command.envs(self.credentials());
         command.envs(variables.iter().copied());
         command.stdin(Stdio::null()).output().unwrap()
     }

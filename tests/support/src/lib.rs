@@ -8,6 +8,7 @@
 )]
 
 pub mod attacks;
+pub mod extent;
 pub mod keys;
 pub mod plugin_client;
 pub mod reading;
