@@ -171,7 +171,7 @@ fn on_openbao(terraform: &Terraform) {
     search(&searched, &[workspace.root()]);
 }
 
-const CREDENTIAL: &str = r#"
+pub(crate) const CREDENTIAL: &str = r#"
 variable "credential" {
   type      = string
   ephemeral = true
@@ -180,7 +180,7 @@ variable "credential" {
 
 /// Runs the lifecycle of the secrets in a workspace with full logs. `look` adds the
 /// platform's contents.
-fn live(
+pub(crate) fn live(
     scene: &Scene,
     provider: &str,
     credentials: &[(&str, &str)],
@@ -326,7 +326,7 @@ pub(crate) fn provider_of(group: u32) -> u32 {
     found[0]
 }
 
-fn planted() -> Searched {
+pub(crate) fn planted() -> Searched {
     Searched::new(vec![Canary::new("the text"), Canary::new("the entry")])
 }
 

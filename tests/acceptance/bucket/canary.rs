@@ -5,8 +5,8 @@ use xtask::bucket::BucketService;
 use xtask::canary::Canary;
 
 use super::scene::OnBucket;
-use crate::canary::{Searched, expect_no_part_of, read, search};
-use crate::steps::{Steps, flat};
+use crate::canary::{CREDENTIAL, expect_no_part_of, live, planted, read, search};
+use crate::scene::{On, Scene, terraform_1_11};
 
 #[test]
 fn acc_bucket_of_s3_holds_no_value_and_no_credential() {
@@ -24,68 +24,46 @@ fn acc_bucket_of_azure_holds_no_value_and_no_credential() {
 }
 
 fn holds_no_value_and_no_credential(service: BucketService) {
-    let on = OnBucket::new(service);
+    let scene = Scene::new(&terraform_1_11(), On::Bucket(service));
+    let on = scene.bucket().unwrap();
     // In Azure, no request to the service with the blobs shows a rule.
     let shows_rules = service != BucketService::Azure;
     if shows_rules {
         on.bucket.expire("").unwrap();
     }
     let (_, credential) = on.bucket.credential();
-    let mut searched = Searched::new(vec![
-        Canary::alphanumeric("the first value"),
-        Canary::alphanumeric("the second value"),
-        Canary::of("the credential of the bucket", secret_part(&credential)),
-    ]);
-    let mark = searched.mark.value().to_owned();
-    let configuration = super::SECRETS
-        .replace("\"given\"\n", &format!("\"{mark}\"\n"))
-        .replace("\"generated\"\n", &format!("\"{mark}-generated\"\n"));
-    let mut workspace = on.workspace(&configuration);
+    let mut searched = planted();
+    let part = Canary::of("the credential of the bucket", secret_part(&credential));
+    searched.planted.push(part);
     // The provider block contains the credential, as a user's would not.
-    let block = std::fs::read_to_string(workspace.path().join("provider.tf")).unwrap();
+    let block = scene.provider("");
     let given = json!(credential).to_string();
     assert!(block.contains(&given), "{block}");
-    let with_variable = block.replace(&given, "var.credential");
-    let declared = "variable \"credential\" {\n  type      = string\n  sensitive = true\n}\n";
-    workspace
-        .write("provider.tf", &format!("{with_variable}{declared}"))
-        .unwrap();
-    workspace.trace();
-    let values = [
-        searched.planted[0].value().to_owned(),
-        searched.planted[1].value().to_owned(),
-    ];
-    for (trigger, value) in ["1", "2"].into_iter().zip(&values) {
-        let variables = [
-            ("value", value.as_str()),
-            ("trigger", trigger),
-            ("credential", &credential),
-        ];
-        let applied = workspace.applied(&variables);
-        searched.add_run("the apply", &applied);
-        let is_told = flat(applied.stdout()).contains("Lifecycle Rule Deletes Objects");
-        assert_eq!(is_told, shows_rules && trigger == "1", "once");
-        let planned = workspace.unchanged(&variables);
-        searched.add_run("the plan", &planned);
-        assert_eq!(on.value(&mark), *value);
-    }
-    let generated = Canary::of(
-        "the generated value",
-        &on.value(&format!("{mark}-generated")),
+    let by_variable = block.replace(&given, "var.credential") + CREDENTIAL;
+    let credentials = [("credential", credential.as_str())];
+    let workspace = live(
+        &scene,
+        &by_variable,
+        &credentials,
+        &mut searched,
+        |searched| {
+            searched.add("the bucket", content(on));
+        },
     );
-    searched.planted.push(generated);
-    searched.add("the state", read(&workspace, "terraform.tfstate"));
-    let objects = on.objects();
-    let all: Vec<u8> = objects
-        .iter()
-        .flat_map(|(key, body)| [key.as_bytes(), b"\n", body, b"\n"].concat())
-        .collect();
+    let told = searched.outputs_with("Lifecycle Rule Deletes Objects");
+    assert_eq!(told.len(), usize::from(shows_rules), "once: {told:?}");
     let key_file = std::fs::read(on.key_file()).unwrap();
-    expect_no_part_of(&key_file, "the bucket", &all);
+    expect_no_part_of(&key_file, "the bucket", &content(on));
     let state = read(&workspace, "terraform.tfstate");
     expect_no_part_of(&key_file, "the state", &state);
-    searched.add("the bucket", all);
     search(&searched, &[workspace.root()]);
+}
+
+fn content(on: &OnBucket) -> Vec<u8> {
+    let objects = on.objects().into_iter();
+    objects
+        .flat_map(|(key, body)| [key.as_bytes(), b"\n", &body, b"\n"].concat())
+        .collect()
 }
 
 /// Returns a part of a credential that is nowhere else: of a key file in JSON, the second line

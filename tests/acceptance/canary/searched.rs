@@ -8,6 +8,8 @@ use base64::engine::general_purpose::STANDARD;
 use xtask::canary::Canary;
 use xtask::terraform::{Outcome, Workspace};
 
+use crate::steps::flat;
+
 /// The bytes that a run leaves behind, by place.
 pub(crate) struct Searched {
     /// The part of names that every searched place must contain.
@@ -44,6 +46,16 @@ impl Searched {
         self.add(&format!("the log of {place}"), outcome.log.as_bytes());
         let printed = [outcome.stdout(), outcome.stderr()].concat();
         self.add_quiet(&format!("the output of {place}"), printed);
+    }
+
+    /// Returns the printed outputs that contain these words, which lines may break.
+    pub(crate) fn outputs_with(&self, words: &str) -> Vec<&str> {
+        let outputs = self.places.iter();
+        let outputs = outputs.filter(|(place, _)| place.starts_with("the output of"));
+        outputs
+            .filter(|(_, text)| flat(&String::from_utf8_lossy(text)).contains(words))
+            .map(|(place, _)| place.as_str())
+            .collect()
     }
 
     fn assert_clean(&self) {
