@@ -9,6 +9,7 @@ use xtask::terraform::{Variables, Workspace};
 use crate::operator::{KILL, Pins, json, killed, run, told};
 use crate::policies::{scope, token_of};
 use crate::scene::{On, Scene, record_of, terraform_1_11};
+use crate::stages::on_buckets;
 use crate::steps::{Steps as _, flat, has};
 
 /// Steps of `platform backup`, `restore` and `accept-rollback`.
@@ -57,6 +58,11 @@ fn acc_backup_of_a_lost_catalog_is_restored_and_accepted_by_killed_commands_on_e
 #[test]
 fn acc_backup_of_a_lost_catalog_is_restored_and_accepted_by_killed_commands_on_openbao() {
     restored(&Scene::new(&terraform_1_11(), On::OpenBao));
+}
+
+#[test]
+fn acc_backup_of_a_lost_catalog_is_restored_and_accepted_by_killed_commands_on_a_bucket() {
+    on_buckets(restored);
 }
 
 fn restored(scene: &Scene) {

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use crate::crash::{RAISE, apply_killed};
 use crate::scene::{On, PROVIDER, Scene, terraform_1_11};
+use crate::stages::on_buckets;
 use crate::steps::Steps as _;
 
 /// Steps of `gc`, between which it raises a document.
@@ -64,6 +65,11 @@ fn acc_what_a_killed_creation_left_is_collected_on_an_embedded_platform() {
 #[test]
 fn acc_what_a_killed_creation_left_is_collected_on_openbao() {
     collects(&Scene::new(&terraform_1_11(), On::OpenBao));
+}
+
+#[test]
+fn acc_what_a_killed_creation_left_is_collected_on_a_bucket() {
+    on_buckets(collects);
 }
 
 fn collects(scene: &Scene) {

@@ -14,7 +14,8 @@ use tempfile::TempDir;
 use xtask::openbao::KvVersion;
 
 use crate::policies::token_of;
-use crate::scene::{On, PROVIDER, Scene, record_of, terraform_1_11};
+use crate::scene::{AUTOMATION, On, PROVIDER, Scene, record_of, terraform_1_11};
+use crate::stages::on_buckets;
 use crate::steps::{Steps, flat, has};
 
 /// A key pair from the tests of rage:
@@ -35,6 +36,9 @@ const INITIALIZE: [&str; 2] = ["initialize", "organization commit"];
 pub(crate) fn run(scene: &Scene, arguments: &[&str], variables: &[(&str, &str)]) -> Output {
     let mut command = Command::new(PROVIDER);
     command.args(arguments);
+    for name in AUTOMATION {
+        command.env_remove(name);
+    }
     command.env("PLANTON_ORG", "acme").envs(scene.environment());
     command.envs(variables.iter().copied());
     command.stdin(Stdio::null()).output().unwrap()
@@ -200,6 +204,10 @@ pub(crate) fn stored(scene: &Scene, name: &str) -> Vec<u8> {
         let text = content["versions"][newest]["data"]["envelope"].as_str();
         return text.unwrap().as_bytes().to_vec();
     }
+    if let Some(on) = scene.bucket() {
+        let mut objects = on.objects();
+        return objects.remove(&on.version_of(native_id)).unwrap();
+    }
     let database = scene.embedded().unwrap().join("planton.db");
     let connection = rusqlite::Connection::open(database).unwrap();
     let query = "SELECT payload FROM versions WHERE native_id = ?1";
@@ -215,6 +223,11 @@ fn acc_platform_init_wraps_for_escrow_and_the_identity_alone_opens_on_embedded()
 #[test]
 fn acc_platform_init_wraps_for_escrow_and_the_identity_alone_opens_on_openbao() {
     initialized(&Scene::new(&terraform_1_11(), On::OpenBao));
+}
+
+#[test]
+fn acc_platform_init_wraps_for_escrow_and_the_identity_alone_opens_on_a_bucket() {
+    on_buckets(initialized);
 }
 
 fn initialized(scene: &Scene) {
@@ -285,8 +298,8 @@ fn initialized(scene: &Scene) {
     has(&told(&refused, 1), &["No Wrap For This Key", "age:"]);
     assert_eq!(files.open_by_a_stranger(), VALUE);
     fetched(scene, &files.path("id").display().to_string());
-    if let Some(folder) = scene.embedded() {
-        let opened = files.open_stdin(&folder.join("planton.key"));
+    if let Some(file) = scene.key_file() {
+        let opened = files.open_stdin(&file);
         assert!(opened.status.success(), "{opened:?}");
         assert_eq!(String::from_utf8(opened.stdout).unwrap(), VALUE);
         has(
@@ -295,7 +308,7 @@ fn initialized(scene: &Scene) {
         );
         let other = Scene::new(&terraform_1_11(), On::Embedded);
         Pins::initialized(&other, &[]);
-        let refused = files.open_stdin(&other.embedded().unwrap().join("planton.key"));
+        let refused = files.open_stdin(&other.key_file().unwrap());
         has(&told(&refused, 1), &["No Wrap For This Key", "local:"]);
     }
     std::fs::write(files.path("envelope"), "pse1.AAAA").unwrap();

@@ -15,6 +15,7 @@ use crate::backends::configuration::{VARIABLES, secret};
 use crate::canary;
 use crate::operator::{self, Pins, told};
 use crate::scene::{On, Scene, terraform_1_11};
+use crate::stages::on_buckets;
 use crate::steps::{Steps, has};
 
 const ON_OWN: &str = "backend = planton_secret_backend.own.name";
@@ -86,7 +87,7 @@ fn report(pins: &Pins, scene: &Scene, arguments: &[&str]) -> Value {
 }
 
 fn key_file(scene: &Scene) -> PathBuf {
-    scene.embedded().unwrap().join("planton.key")
+    scene.key_file().unwrap()
 }
 
 /// Loses the keys of the organization.
@@ -114,6 +115,11 @@ fn acc_everything_is_lost_and_the_escrow_identity_installs_a_new_main_key_on_ope
     recovered(&Scene::new(&terraform_1_11(), On::OpenBao));
 }
 
+#[test]
+fn acc_everything_is_lost_and_the_escrow_identity_installs_a_new_main_key_on_a_bucket() {
+    on_buckets(recovered);
+}
+
 fn recovered(scene: &Scene) {
     let estate = Estate::new(scene);
     let mut pins = Pins::of(scene);
@@ -123,7 +129,7 @@ fn recovered(scene: &Scene) {
     fs::write(path("stranger"), STRANGER).unwrap();
     lose(scene);
     told(&pins.run(scene, &["rewrap"]), 1);
-    if scene.embedded().is_some() {
+    if scene.key_file().is_some() {
         let create = ["platform", "key-file", "create", "--json"];
         let created = report(&pins, scene, &create);
         has(&told(&pins.run(scene, &create), 2), &["Key File Exists"]);

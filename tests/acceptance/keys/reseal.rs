@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use crate::operator::{Pins, told};
 use crate::scene::{On, Scene, record_of, terraform_1_11};
+use crate::stages::on_buckets;
 use crate::steps::{Steps, has};
 
 const SECRET: &str = "variable \"value\" { default = \"first value\" }\nvariable \"rotation\" { \
@@ -29,6 +30,11 @@ fn acc_reseal_gives_each_version_a_new_data_key_and_the_plan_stays_empty_on_embe
 #[test]
 fn acc_reseal_gives_each_version_a_new_data_key_and_the_plan_stays_empty_on_openbao() {
     resealed(&Scene::new(&terraform_1_11(), On::OpenBao));
+}
+
+#[test]
+fn acc_reseal_gives_each_version_a_new_data_key_and_the_plan_stays_empty_on_a_bucket() {
+    on_buckets(resealed);
 }
 
 fn resealed(scene: &Scene) {

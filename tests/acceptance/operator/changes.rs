@@ -13,6 +13,7 @@ use crate::crash::{OPEN, calls};
 use crate::gc::COLLECT;
 use crate::keys::{customers, recovery, reseal};
 use crate::scene::{On, Scene, terraform_1_11};
+use crate::stages::on_buckets;
 use crate::steps::{Steps, has};
 
 const ADD: [&str; 4] = [
@@ -74,6 +75,11 @@ fn acc_escrow_key_is_added_and_removed_by_killed_commands_on_embedded() {
 #[test]
 fn acc_escrow_key_is_added_and_removed_by_killed_commands_on_openbao() {
     changed(&Scene::new(&terraform_1_11(), On::OpenBao));
+}
+
+#[test]
+fn acc_escrow_key_is_added_and_removed_by_killed_commands_on_a_bucket() {
+    on_buckets(changed);
 }
 
 fn changed(scene: &Scene) {

@@ -6,6 +6,7 @@ use xtask::tools::Tools;
 
 use super::import_blocks;
 use crate::scene::{On, Scene, record_of, terraform_1_11, with_every_terraform};
+use crate::stages::on_buckets;
 use crate::steps::{Steps, flat, has, text};
 
 with_every_terraform!(
@@ -91,6 +92,11 @@ fn acc_displaced_secret_forgotten_by_its_state_is_imported_by_its_uuid_on_embedd
 #[test]
 fn acc_displaced_secret_forgotten_by_its_state_is_imported_by_its_uuid_on_openbao() {
     displaced_is_found(&Scene::new(&terraform_1_11(), On::OpenBao));
+}
+
+#[test]
+fn acc_displaced_secret_forgotten_by_its_state_is_imported_by_its_uuid_on_a_bucket() {
+    on_buckets(displaced_is_found);
 }
 
 /// Two displaced secrets that are in no state. One is destroyed, the other gets its name

@@ -4,6 +4,7 @@
 use xtask::faults::{Fault, FaultProxy, Match, ProxyOptions};
 
 use crate::scene::{On, Scene, provider_block, record_of, terraform_1_11};
+use crate::stages::on_buckets;
 use crate::steps::{Steps, has, text};
 
 const SECRET: &str = r#"
@@ -28,6 +29,11 @@ fn acc_object_removed_by_hand_lets_no_other_state_in_and_its_owner_heals_on_embe
 #[test]
 fn acc_object_removed_by_hand_lets_no_other_state_in_and_its_owner_heals_on_openbao() {
     owner_heals(&Scene::new(&terraform_1_11(), On::OpenBao));
+}
+
+#[test]
+fn acc_object_removed_by_hand_lets_no_other_state_in_and_its_owner_heals_on_a_bucket() {
+    on_buckets(owner_heals);
 }
 
 fn owner_heals(scene: &Scene) {

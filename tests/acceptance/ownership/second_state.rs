@@ -6,6 +6,7 @@ use xtask::terraform::Workspace;
 
 use super::{import_blocks, lose_state};
 use crate::scene::{On, Scene, record_of, terraform_1_11, with_every_terraform};
+use crate::stages::on_buckets;
 use crate::steps::{Steps, has, text};
 
 with_every_terraform!(acc_second_folder_is_refused_and_destroys_nothing);
@@ -14,6 +15,11 @@ with_every_terraform!(acc_second_folder_is_refused_and_destroys_nothing);
 fn acc_second_folder_is_refused_and_destroys_nothing_on_openbao() {
     let scene = Scene::new(&terraform_1_11(), On::OpenBao);
     acc_second_folder_is_refused_and_destroys_nothing(&scene);
+}
+
+#[test]
+fn acc_second_folder_is_refused_and_destroys_nothing_on_a_bucket() {
+    on_buckets(acc_second_folder_is_refused_and_destroys_nothing);
 }
 
 const PROTECTED: &str = r#"
