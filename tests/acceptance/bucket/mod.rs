@@ -4,6 +4,7 @@ pub(crate) mod canary;
 mod lifecycle;
 mod machines;
 mod operator;
+mod races;
 mod recovery;
 mod refusals;
 mod restored;
