@@ -8,6 +8,7 @@ use clap::{Args, Subcommand};
 use serde::Serialize;
 use uuid::Uuid;
 
+use super::missing;
 use super::operator::{self, Failure, Form, Report, STATUSES};
 use crate::diagnostics::{deletion_protected, made_by};
 use planton_core::names::{SecretName, Slug};
@@ -160,8 +161,8 @@ async fn secret(organization: &Organization, asked: OfSecret) -> Result<Forgotte
     let found = organization.secrets().find_to_forget(&name, asked.uuid);
     let found = match operator::bounds().bound(found).await? {
         Lookup::Found(found) => *found,
-        Lookup::NoMatch { displaced } => return Err(no_secret(&name, &displaced)),
-        Lookup::NeverExisted => return Err(no_secret(&name, &[])),
+        Lookup::NoMatch { displaced } => return Err(missing::secret_to_forget(&name, &displaced)),
+        Lookup::NeverExisted => return Err(missing::secret_to_forget(&name, &[])),
     };
     if found.is_protected && !asked.ignore_protection {
         let mut refused = deletion_protected(&name.to_string());
@@ -291,7 +292,8 @@ fn left(objects: &[String]) -> String {
     }
     format!(
         "These objects may remain, and no record names them any more:\n  {}\nThey cannot be read \
-         without the organization's key. Delete them by hand if the place still exists.",
+         without the keys that they are wrapped for: the organization's, or those of their backend. \
+         Delete them by hand if the place still exists.",
         objects.join("\n  ")
     )
 }
@@ -325,34 +327,11 @@ fn no_terminal() -> Diagnostic {
     )
 }
 
-fn no_secret(name: &SecretName, displaced: &[Uuid]) -> Failure {
-    let name = name.to_string();
-    let mut text = format!(
-        "The catalog has no secret {name:?}, so nothing was changed.\n\nCheck its name, \
-         --environment and --uuid. Check that PLANTON_ORG and the platform's variables match the \
-         provider block."
-    );
-    if !displaced.is_empty() {
-        let displaced: Vec<_> = displaced.iter().map(ToString::to_string).collect();
-        let _ = write!(
-            text,
-            "\n\nReplacements have displaced secrets of that name. To forget one of them, pass its \
-             --uuid: {}.",
-            displaced.join(", ")
-        );
-    }
-    Failure::no_such_record(Diagnostic::error("Secret Not Found", text))
-}
-
+/// Returns the failure of a backend without a record, which the built-in one never has.
 fn no_backend(name: &Slug) -> Failure {
-    Failure::no_such_record(Diagnostic::error(
-        "Secret Backend Not Found",
-        format!(
-            "The catalog has no backend \"{name}\", so nothing was changed.\n\nCheck its name. Check \
-             that PLANTON_ORG and the platform's variables match the provider block. The built-in \
-             backend has no record."
-        ),
-    ))
+    let mut failure = missing::backend_of(name);
+    failure.diagnostic.detail += " The built-in backend has no record.";
+    failure
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ mod gc;
 mod identities;
 mod key_argument;
 mod key_file;
+mod missing;
 mod open;
 mod operator;
 mod output;

@@ -9,6 +9,7 @@ use serde::Serialize;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
+use super::missing;
 use super::output::{print_result, tell};
 use crate::diagnostics::explain;
 use crate::provider::{self, Caller, Configured, Environment, warnings_about};
@@ -84,6 +85,9 @@ impl From<Diagnostic> for Failure {
 
 impl From<OperationError> for Failure {
     fn from(error: OperationError) -> Self {
+        if let Some(missing) = missing::of(&error) {
+            return missing;
+        }
         let diagnostic = match error {
             // It is about an argument of the command, and not about a backend's block.
             OperationError::KeyProbeFailed { error, .. } => explain(&error.into()),
