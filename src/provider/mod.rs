@@ -30,7 +30,7 @@ use planton_plugin::{
 use planton_vendors::bucket::Bucket;
 use planton_vendors::{Connector, KekConnector};
 
-pub(crate) use crate::session::{Configured, warnings_about};
+pub(crate) use crate::session::{Configured, OtherKeys, warnings_about};
 pub(crate) use bucket::Caller;
 pub(crate) use place::place_of;
 pub(crate) use platform::KeyPlace;

@@ -59,6 +59,34 @@ pub(crate) enum BucketKey {
     Unguarded,
 }
 
+/// What opens an organization's secrets beside its key file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum OtherKeys {
+    /// Nothing.
+    None,
+    /// Its escrow keys.
+    Escrow,
+    /// Its escrow keys, if it has any.
+    Unknown,
+}
+
+impl OtherKeys {
+    /// Returns what the loss of the key file means.
+    fn without_the_file(self) -> &'static str {
+        match self {
+            Self::None => {
+                "Nothing else opens its secrets: without the file they are lost, although the \
+                 bucket still has them."
+            }
+            Self::Escrow => "Without the file, only the escrow keys open its secrets.",
+            Self::Unknown => {
+                "Without the file, only the escrow keys of the organization open its secrets. If \
+                 it has none, they are lost, although the bucket still has them."
+            }
+        }
+    }
+}
+
 /// Secrets that name no backend, in the order of their calls.
 #[derive(Debug, Default)]
 struct ByDefault {
@@ -103,7 +131,7 @@ impl Configured {
 
     /// Returns warnings about properties of the bucket and about a new key file, once, if this
     /// process has created the organization in it: a later run would only repeat them.
-    pub(crate) fn advice_at_first_use(&self) -> Vec<Diagnostic> {
+    pub(crate) fn advice_at_first_use(&self, others: OtherKeys) -> Vec<Diagnostic> {
         let Some(bucket) = self.bucket.as_ref().filter(|_| self.organization.is_new()) else {
             return Vec::new();
         };
@@ -111,11 +139,17 @@ impl Configured {
             return Vec::new();
         }
         let warnings = warnings_about(bucket);
-        let of_file = match &self.bucket_key {
-            Some(BucketKey::File(path)) => Some(back_up(path)),
-            Some(BucketKey::Guarded | BucketKey::Unguarded) | None => None,
-        };
+        let of_file = self.key_file_to_back_up(others);
         of_file.into_iter().chain(warnings).collect()
+    }
+
+    /// Returns the warning that the key file of an organization in a bucket has to be backed up;
+    /// `None` if its key is elsewhere.
+    pub(crate) fn key_file_to_back_up(&self, others: OtherKeys) -> Option<Diagnostic> {
+        match &self.bucket_key {
+            Some(BucketKey::File(path)) => Some(back_up(path, others)),
+            Some(BucketKey::Guarded | BucketKey::Unguarded) | None => None,
+        }
     }
 
     /// Returns a warning if nothing shows that the organization is the operator's own: this
@@ -270,15 +304,14 @@ fn not_declared(backend: &Slug) -> Diagnostic {
     )
 }
 
-fn back_up(key_file: &Path) -> Diagnostic {
+fn back_up(key_file: &Path, others: OtherKeys) -> Diagnostic {
     Diagnostic::warning(
         "Key File Not Backed Up",
         format!(
-            "The organization was created with the key in the file {}. Nothing else opens its \
-             secrets: without the file they are lost, although the bucket still has them.\n\nBack \
-             up the file now, in a place that is not this machine. Every other machine needs a \
-             copy, with mode 0600.",
-            key_file.display()
+            "The organization's key is in the file {}. {}\n\nBack up the file now, in a place that \
+             is not this machine. Every other machine needs a copy, with mode 0600.",
+            key_file.display(),
+            others.without_the_file()
         ),
     )
 }

@@ -12,7 +12,7 @@ use crate::diagnostics::unconfigured;
 use crate::setting::Setting;
 use planton_plugin::{Diagnostic, Value};
 
-pub(crate) use configured::{BucketKey, Configured, warnings_about};
+pub(crate) use configured::{BucketKey, Configured, OtherKeys, warnings_about};
 pub(crate) use deadline::{READ_TIMEOUT, TIMEOUTS, limited};
 pub(crate) use serve::WithSession;
 pub(crate) use traits::{

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 
 use super::deadline::{READ_TIMEOUT, TIMEOUTS, interrupt, limited};
 use super::traits::{Call, Planning, SessionDataSource, SessionEphemeralResource, SessionResource};
-use super::{Session, SessionState};
+use super::{OtherKeys, Session, SessionState};
 use crate::diagnostics::{not_opened, not_refreshed};
 use planton_plugin::{
     ApplyResponse, Context, CreateRequest, DataSource, DeleteRequest, DeleteResponse, Diagnostic,
@@ -110,7 +110,8 @@ impl<R: SessionResource> Resource for WithSession<R> {
     ) -> Result<ApplyResponse, Diagnostics> {
         let call = self.call(cx)?;
         let mut created = limited(cx, self.served.create(&call, request)).await?;
-        let advice = call.session.advice_at_first_use();
+        // An organization that an apply creates has no escrow keys yet.
+        let advice = call.session.advice_at_first_use(OtherKeys::None);
         created.diagnostics.extend(advice);
         Ok(created)
     }

@@ -9,7 +9,7 @@ use super::How;
 use super::report::OrganizationReport;
 use crate::cli::key_argument;
 use crate::cli::operator::{self, Report};
-use crate::provider::Caller;
+use crate::provider::{Caller, OtherKeys};
 use planton_core::operations::DeclaredKek;
 
 #[derive(Clone, Debug, PartialEq, Eq, Args)]
@@ -65,7 +65,11 @@ pub(super) fn run(init: &Init) -> ExitCode {
             let keys = configured.organization.keys();
             let done = keys.initialize(&escrow, &interrupt);
             let done = interrupt.bound(done).await?;
-            for advice in configured.advice_at_first_use() {
+            let others = match done.status.escrow.is_empty() {
+                true => OtherKeys::None,
+                false => OtherKeys::Escrow,
+            };
+            for advice in configured.advice_at_first_use(others) {
                 operator::print(&advice);
             }
             if let Some(warning) = configured.not_vouched(&done.status) {

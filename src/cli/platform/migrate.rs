@@ -2,6 +2,7 @@
 
 mod report;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
@@ -10,9 +11,9 @@ use self::report::Moved;
 use super::How;
 use crate::cli::operator::{self, Failure};
 use crate::cli::progress::Progress;
-use crate::provider::{self, Caller, Environment, place_of};
+use crate::provider::{self, Caller, Environment, KeyPlace, OtherKeys, place_of};
 use planton_core::operations::{
-    Ends, Interrupt, Migrated, Migration, MigrationSurvey, OperationError,
+    Ends, Interrupt, Migrated, Migration, MigrationProgress, MigrationSurvey, OperationError,
 };
 use planton_plugin::Diagnostic;
 use planton_vendors::bucket::Bucket;
@@ -20,8 +21,9 @@ use planton_vendors::bucket::Bucket;
 /// Exit statuses, for the help.
 pub(super) const STATUSES: &str = "Exit status:
   0  done, or nothing keeps the migration from beginning
-  1  failed, perhaps halfway: run the command again to finish it; or something keeps the
-     migration from beginning; or versions were copied that no key at hand opens
+  1  failed, perhaps halfway: run the command again to finish it; or a migration was begun and
+     is not done; or something keeps it from beginning; or versions were copied that no key at
+     hand opens
   2  wrong arguments; nothing was changed";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Args)]
@@ -45,9 +47,10 @@ pub(super) struct Migrate {
 pub(super) fn run(migrate: &Migrate) -> ExitCode {
     let migrate = *migrate;
     operator::run_alone(migrate.how.form(), false, async move {
-        let (migration, bucket) = opened(&Environment::of_process()).await?;
+        let opened = opened(&Environment::of_process()).await?;
+        let (migration, bucket, key_file) = (opened.migration, opened.bucket, opened.key_file);
         let done = operator::interruptible(|interrupt| async move {
-            migrated(&migration, migrate, &interrupt).await
+            migrated(&migration, migrate, key_file.as_ref(), &interrupt).await
         });
         let done = done.await;
         bucket.iter().for_each(operator::print_advice);
@@ -55,8 +58,31 @@ pub(super) fn run(migrate: &Migrate) -> ExitCode {
     })
 }
 
-/// Opens both platforms. Returns the bucket of the target as well, if it is one.
-async fn opened(environment: &Environment) -> Result<(Migration, Option<Bucket>), Failure> {
+/// Both platforms of a migration, opened.
+struct Opened {
+    migration: Migration,
+    /// The target, if it is a bucket.
+    bucket: Option<Bucket>,
+    /// Its key file, if it has one.
+    key_file: Option<TargetKeyFile>,
+}
+
+/// The key file of a bucket that is the target.
+struct TargetKeyFile {
+    path: PathBuf,
+    was_there: bool,
+    /// The warning that it has to be backed up.
+    warning: Diagnostic,
+}
+
+impl TargetKeyFile {
+    fn has_come(&self) -> bool {
+        !self.was_there && self.path.exists()
+    }
+}
+
+/// Opens both platforms.
+async fn opened(environment: &Environment) -> Result<Opened, Failure> {
     let target = environment.of_target();
     let (from, to) = (
         place_of(environment)?,
@@ -69,6 +95,11 @@ async fn opened(environment: &Environment) -> Result<(Migration, Option<Bucket>)
     if provider::organization_of(&target)? != organization {
         return Err(another_organization().into());
     }
+    let path = match provider::key_place(&target).map_err(of_target)? {
+        KeyPlace::File(path) => Some(path),
+        KeyPlace::Embedded(_) | KeyPlace::Service => None,
+    };
+    let was_there = path.as_ref().is_some_and(|path| path.exists());
     let (source, warnings) = provider::operated(environment, Caller::Ordinary).await?;
     let opened = provider::operated(&target, Caller::Inspection).await;
     let (target, more) = opened.map_err(of_target)?;
@@ -76,13 +107,23 @@ async fn opened(environment: &Environment) -> Result<(Migration, Option<Bucket>)
         operator::print(warning);
     }
     let bucket = target.bucket();
+    let warning = target.key_file_to_back_up(OtherKeys::Unknown);
+    let key_file = path.zip(warning).map(|(path, warning)| TargetKeyFile {
+        path,
+        was_there,
+        warning,
+    });
     let migration = Migration::new(Ends {
         source: source.organization,
         target: target.organization,
         from,
         to,
     });
-    Ok((migration, bucket))
+    Ok(Opened {
+        migration,
+        bucket,
+        key_file,
+    })
 }
 
 /// Names the variables of the target in a diagnostic about it.
@@ -118,6 +159,7 @@ fn another_organization() -> Diagnostic {
 async fn migrated(
     migration: &Migration,
     migrate: Migrate,
+    key_file: Option<&TargetKeyFile>,
     interrupt: &Interrupt,
 ) -> Result<Moved, Failure> {
     let mut moved = Moved {
@@ -135,6 +177,13 @@ async fn migrated(
         let survey = survey(migration, interrupt).await?;
         let is_hindered =
             !survey.obstacles.is_empty() || !survey.unopened.is_empty() && !migrate.allow_unopened;
+        moved.is_complete = survey.progress == MigrationProgress::Complete;
+        let will_move = migrate.apply && !is_hindered && !moved.is_complete;
+        // A survey may make the key file as well, which a later call then finds.
+        let key_file = key_file.filter(|file| will_move || file.has_come());
+        if let Some(file) = key_file {
+            operator::print(&file.warning);
+        }
         moved.survey = Some(survey.into());
         if is_hindered || !migrate.apply {
             return Ok(moved);

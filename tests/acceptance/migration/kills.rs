@@ -49,6 +49,8 @@ fn acc_migration_that_is_killed_before_each_step_is_continued() {
             has(&late, &["Organization Moved", "was verified"]);
             let early = told(&target.run(&["platform", "status"], &[]), 1);
             has(&early, &["Organization Not Arrived", "run it again"]);
+            let dry = told(&source.migration(&target, &[]).output().unwrap(), 1);
+            has(&dry, &["and is not done", "Nothing was changed", "--apply"]);
         }
     }
     let done = source
@@ -56,7 +58,11 @@ fn acc_migration_that_is_killed_before_each_step_is_continued() {
         .envs(pins)
         .output()
         .unwrap();
-    has(&told(&done, 0), &["moved 0 records", "complete"]);
+    let key_file = "Key File Not Backed Up";
+    has(&told(&done, 0), &["moved 0 records", "complete", key_file]);
+    let dry = told(&source.migration(&target, &[]).output().unwrap(), 0);
+    has(&dry, &["is complete", "Nothing was changed"]);
+    assert!(!dry.contains(key_file), "{dry}");
     has(&workspace.refused(&[]), &["Organization Moved"]);
     target.configure(&mut workspace);
     workspace.unchanged(&[]);

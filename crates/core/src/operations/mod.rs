@@ -73,7 +73,7 @@ pub use housekeeping::Housekeeping;
 pub use interrupt::Interrupt;
 pub use key_resolution::{DeclaredKek, DeclaredKeys, KeyNotes, MAX_ESCROW_KEYS, MAX_FORMER_KEYS};
 pub use keys::{EscrowChanged, Initialized, KeyStatus, Keys, OrganizationStatus, RewrappedRecords};
-pub use migration::{Ends, Migrated, Migration, MigrationSurvey, Unmoved};
+pub use migration::{Ends, Migrated, Migration, MigrationProgress, MigrationSurvey, Unmoved};
 pub use organization::{Organization, Platform};
 pub use ownership::ExistingRecord;
 pub use planton_envelope::{SecretKind, SecretValue};

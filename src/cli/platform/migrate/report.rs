@@ -2,10 +2,10 @@
 
 use std::fmt::Write as _;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::cli::operator::Report;
-use planton_core::operations::{Migrated, MigrationSurvey, Unmoved, pin_of};
+use planton_core::operations::{Migrated, MigrationProgress, MigrationSurvey, Unmoved, pin_of};
 
 /// Number of secrets that the text names.
 const MAX_NAMED: usize = 10;
@@ -29,6 +29,9 @@ pub(super) struct Moved {
 /// What would move.
 #[derive(Debug, Serialize)]
 pub(super) struct Survey {
+    /// How far the migration was: `not_begun`, `begun` or `complete`.
+    #[serde(serialize_with = "progress_name")]
+    progress: MigrationProgress,
     secrets: usize,
     versions: usize,
     backends: usize,
@@ -72,6 +75,7 @@ impl From<Unmoved> for Named {
 impl From<MigrationSurvey> for Survey {
     fn from(survey: MigrationSurvey) -> Self {
         Self {
+            progress: survey.progress,
             secrets: survey.secrets,
             versions: survey.versions,
             backends: survey.backends,
@@ -97,13 +101,28 @@ impl From<Migrated> for Done {
     }
 }
 
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes fields by reference"
+)]
+fn progress_name<S: Serializer>(
+    progress: &MigrationProgress,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(match progress {
+        MigrationProgress::NotBegun => "not_begun",
+        MigrationProgress::Begun => "begun",
+        MigrationProgress::Complete => "complete",
+    })
+}
+
 fn named(all: Vec<Unmoved>) -> Vec<Named> {
     all.into_iter().map(Named::from).collect()
 }
 
 impl Report for Moved {
     fn text(&self) -> String {
-        let of_survey = self.survey.as_ref().map(|survey| self.survey_text(survey));
+        let of_survey = self.survey.as_ref().and_then(|it| self.survey_text(it));
         let of_done = self.done.as_ref().map(|done| self.done_text(done));
         let parts: Vec<String> = of_survey.into_iter().chain(of_done).collect();
         parts.join("\n\n")
@@ -116,7 +135,9 @@ impl Report for Moved {
             .done
             .as_ref()
             .is_some_and(|done| !done.failed.is_empty() || !done.unopened.is_empty());
-        u8::from(is_hindered || has_failed)
+        let is_halfway = self.done.is_none()
+            && survey.is_some_and(|survey| survey.progress == MigrationProgress::Begun);
+        u8::from(is_hindered || has_failed || is_halfway)
     }
 }
 
@@ -125,20 +146,15 @@ impl Moved {
         !survey.obstacles.is_empty() || !survey.unopened.is_empty() && !self.allows_unopened
     }
 
-    fn survey_text(&self, survey: &Survey) -> String {
-        let Survey {
-            secrets,
-            versions,
-            backends,
-            rewraps,
-            ..
-        } = survey;
-        let mut text = format!(
-            "Organization {} would move to:\n\n  {}\n\n{secrets} secrets, {backends} backends. \
-             {versions} versions would move to the new platform. {rewraps} versions on registered \
-             backends would be wrapped again.",
-            self.organization, self.target
-        );
+    /// Returns what a survey has found; `None` if the rest of the report says it.
+    fn survey_text(&self, survey: &Survey) -> Option<String> {
+        let is_dry = self.done.is_none();
+        let mut text = match survey.progress {
+            MigrationProgress::NotBegun => self.would_move(survey),
+            MigrationProgress::Begun if is_dry => self.begun("is not done"),
+            MigrationProgress::Begun => self.begun("continues"),
+            MigrationProgress::Complete => return is_dry.then(|| self.complete()),
+        };
         if !survey.keys.is_empty() {
             let keys = survey.keys.join("\n  ");
             let _ = write!(text, "\n\nKeys of the new platform:\n  {keys}");
@@ -150,13 +166,52 @@ impl Moved {
             "The migration cannot begin before these are removed",
             &survey.obstacles,
         );
-        if !self.is_hindered(survey) && self.done.is_none() {
-            text.push_str(
-                "\n\nNothing was changed. Run the command again with --apply to move the \
-                 organization. Applies and plans fail until it is done.",
+        if !self.is_hindered(survey) && is_dry {
+            let what = match survey.progress {
+                MigrationProgress::Begun => "finish the migration",
+                MigrationProgress::NotBegun | MigrationProgress::Complete => {
+                    "move the organization"
+                }
+            };
+            let _ = write!(
+                text,
+                "\n\nNothing was changed. Run the command again with --apply to {what}. Applies \
+                 and plans fail until it is done."
             );
         }
-        text
+        Some(text)
+    }
+
+    fn would_move(&self, survey: &Survey) -> String {
+        let Survey {
+            secrets,
+            versions,
+            backends,
+            rewraps,
+            ..
+        } = survey;
+        format!(
+            "Organization {} would move to:\n\n  {}\n\n{secrets} secrets, {backends} backends. \
+             {versions} versions would move to the new platform. {rewraps} versions on registered \
+             backends would be wrapped again.",
+            self.organization, self.target
+        )
+    }
+
+    fn begun(&self, and: &str) -> String {
+        format!(
+            "The migration of organization {} was begun by an earlier call, and {and}. It moves \
+             to:\n\n  {}",
+            self.organization, self.target
+        )
+    }
+
+    fn complete(&self) -> String {
+        format!(
+            "The migration of organization {} is complete. It has moved to:\n\n  {}\n\nNothing was \
+             changed. The variables without the prefix PLANTON_TARGET_ name the former platform.",
+            self.organization, self.target
+        )
     }
 
     fn done_text(&self, done: &Done) -> String {
@@ -228,112 +283,4 @@ fn list(text: &mut String, heading: &str, all: &[Named]) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn moved() -> Moved {
-        Moved {
-            organization: "acme".to_owned(),
-            target: "embedded = { path = \"/b\" }".to_owned(),
-            is_complete: false,
-            allows_unopened: false,
-            survey: None,
-            done: None,
-        }
-    }
-
-    fn unmoved(subject: &str) -> Unmoved {
-        Unmoved {
-            subject: subject.to_owned(),
-            version: Some(2),
-            reason: "denied".to_owned(),
-        }
-    }
-
-    #[test]
-    fn what_keeps_a_migration_from_beginning_is_named_and_the_exit_status_tells() {
-        let survey = MigrationSurvey {
-            secrets: 1,
-            obstacles: (0..12).map(|_| unmoved("prod/db")).collect(),
-            ..MigrationSurvey::default()
-        };
-        let hindered = Moved {
-            survey: Some(survey.into()),
-            ..moved()
-        };
-        assert_eq!(hindered.status(), 1);
-        let text = hindered.text();
-        assert!(text.contains("prod/db, version 2: denied"), "{text}");
-        assert!(text.contains("and 2 more, which --json lists"), "{text}");
-        assert!(!text.contains("--apply"), "{text}");
-        let free = Moved {
-            survey: Some(MigrationSurvey::default().into()),
-            ..moved()
-        };
-        assert_eq!(free.status(), 0);
-        assert!(free.text().contains("--apply"));
-    }
-
-    #[test]
-    fn versions_that_no_key_opens_keep_a_migration_from_beginning_unless_they_are_allowed() {
-        for (allows_unopened, status) in [(false, 1), (true, 0)] {
-            let survey = MigrationSurvey {
-                unopened: vec![unmoved("prod/db")],
-                ..MigrationSurvey::default()
-            };
-            let moved = Moved {
-                allows_unopened,
-                survey: Some(survey.into()),
-                ..moved()
-            };
-            assert_eq!(moved.status(), status);
-            let text = moved.text();
-            assert!(text.contains("prod/db, version 2: denied"), "{text}");
-            assert_eq!(text.contains("with --apply"), allows_unopened, "{text}");
-        }
-    }
-
-    #[test]
-    fn a_migration_that_is_not_complete_says_to_run_it_again() {
-        let done = Migrated {
-            failed: vec![unmoved("db")],
-            ..Migrated::default()
-        };
-        let failed = Moved {
-            done: Some(done.into()),
-            ..moved()
-        };
-        assert_eq!(failed.status(), 1);
-        assert!(failed.text().contains("it continues"), "{}", failed.text());
-        let done = Migrated {
-            is_complete: true,
-            ..Migrated::default()
-        };
-        let complete = Moved {
-            is_complete: true,
-            done: Some(done.into()),
-            ..moved()
-        };
-        assert_eq!(complete.status(), 0);
-        assert!(complete.text().contains("Replace"), "{}", complete.text());
-        assert!(complete.text().contains("then delete both"));
-    }
-
-    #[test]
-    fn a_migration_that_left_versions_unopened_fails_and_says_to_keep_the_former_key() {
-        let done = Migrated {
-            is_complete: true,
-            unopened: vec![unmoved("db")],
-            ..Migrated::default()
-        };
-        let unopened = Moved {
-            is_complete: true,
-            done: Some(done.into()),
-            ..moved()
-        };
-        assert_eq!(unopened.status(), 1);
-        let text = unopened.text();
-        assert!(text.contains("Do not delete them, nor its key"), "{text}");
-        assert!(!text.contains("then delete both"), "{text}");
-    }
-}
+mod tests;

@@ -32,7 +32,7 @@ mod versions;
 
 use std::sync::Arc;
 
-pub use self::report::{Migrated, MigrationSurvey, Unmoved};
+pub use self::report::{Migrated, MigrationProgress, MigrationSurvey, Unmoved};
 
 use super::{OperationError, Organization};
 use crate::catalog::Place;

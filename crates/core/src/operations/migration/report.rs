@@ -4,9 +4,23 @@ use crate::catalog::RecordKey;
 use crate::operations::OperationError;
 use planton_envelope::KekId;
 
+/// How far a migration is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum MigrationProgress {
+    /// Nothing was moved.
+    #[default]
+    NotBegun,
+    /// An earlier call has begun it, and was interrupted or has failed.
+    Begun,
+    /// The target has all, and the source leads there.
+    Complete,
+}
+
 /// What is to be moved, and what keeps it from being moved.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MigrationSurvey {
+    /// How far the migration is.
+    pub progress: MigrationProgress,
     /// The records to look at.
     pub total: usize,
     /// The records that were looked at.

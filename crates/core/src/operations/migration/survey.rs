@@ -3,7 +3,7 @@
 use futures_util::{StreamExt as _, stream};
 
 use super::copy::secrets;
-use super::report::{MigrationSurvey, Unmoved};
+use super::report::{MigrationProgress, MigrationSurvey, Unmoved};
 use super::stage::Stage;
 use super::versions::{is_lost, unmoved};
 use super::{AT_ONCE, CHUNK, Migration};
@@ -41,6 +41,11 @@ impl Migration {
     ) -> Result<MigrationSurvey, OperationError> {
         let mut found = MigrationSurvey::default();
         let stage = self.stage().await?;
+        found.progress = match &stage {
+            Stage::Vacant { .. } => MigrationProgress::NotBegun,
+            Stage::Begun { .. } | Stage::Complete { .. } => MigrationProgress::Begun,
+            Stage::Done { .. } => MigrationProgress::Complete,
+        };
         if let Stage::Vacant { target, .. } = &stage {
             self.name_keys(target.is_some(), &mut found).await;
             let show = |looked_at, total| {
