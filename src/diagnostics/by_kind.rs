@@ -184,9 +184,9 @@ pub(super) fn kek(error: &KekError) -> Diagnostic {
     let meaning = match error.kind() {
         K::NotFound => (
             "Encryption Key Missing",
-            "The key encryption key does not exist, and no other key opens the versions that were \
-             sealed under it",
-            "Restore it from a backup, or configure the platform that has it.",
+            "The key encryption key does not exist. Beside it, only an escrow key opens the versions \
+             that were sealed under it",
+            RESTORE_KEY,
         ),
         K::Disabled => (
             "Encryption Key Disabled",
@@ -244,8 +244,22 @@ pub(super) fn kek(error: &KekError) -> Diagnostic {
         ),
     };
     let tried = (error.operation(), error.path());
-    diagnostic(meaning, tried, error.remedy(), error)
+    let remedy = error.remedy();
+    // The remedy of a missing key file names the command for it already.
+    let names_escrow = remedy.is_some_and(|remedy| remedy.contains("rewrap --with"));
+    if error.kind() == K::NotFound && !names_escrow {
+        let remedy = format!("{} {LOST_KEY}", remedy.unwrap_or(RESTORE_KEY));
+        return diagnostic(meaning, tried, Some(&remedy), error);
+    }
+    diagnostic(meaning, tried, remedy, error)
 }
+
+const RESTORE_KEY: &str = "Restore it from a backup, or configure the platform that has it.";
+
+/// What helps if a key cannot be restored.
+const LOST_KEY: &str = "If it is lost and there is an escrow key, install another key with that \
+                        one's identity (rewrap --with): guide \"Operator commands\", section \
+                        \"After a main key was lost\".";
 
 fn diagnostic(
     (summary, what, general): Meaning,

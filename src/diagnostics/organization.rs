@@ -15,8 +15,8 @@ pub(super) fn missing(organization: &Slug) -> Diagnostic {
         format!(
             "Organization \"{organization}\" has no record on this platform: no secret was \
              created in it here yet.\n\nCheck the provider's organization and its platform \
-             (openbao or embedded). The first planton_secret that is applied creates the \
-             record."
+             (openbao, bucket or embedded). The first planton_secret that is applied creates the \
+             record, and so does the operator command platform init."
         ),
     )
 }

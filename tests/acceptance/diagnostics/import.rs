@@ -35,7 +35,7 @@ fn an_import_that_names_nothing_tells_why() {
 
     Organization "acme" has no record on this platform: no secret was created in it here yet.
 
-    Check the provider's organization and its platform (openbao or embedded). The first planton_secret that is applied creates the record.
+    Check the provider's organization and its platform (openbao, bucket or embedded). The first planton_secret that is applied creates the record, and so does the operator command platform init.
     "#);
 
     let workspace = scene.workspace(

@@ -286,9 +286,9 @@ resource "planton_secret" "db" {
       in resource "planton_secret" "db"
       at resource "planton_secret" "db" {
 
-    The key encryption key does not exist, and no other key opens the versions that were sealed under it (read key: transit/planton-acme).
+    The key encryption key does not exist. Beside it, only an escrow key opens the versions that were sealed under it (read key: transit/planton-acme).
 
-    Check address, namespace and mount, or restore the key "planton-acme" from a backup. None is created in its place.
+    Check address, namespace and mount, or restore the key "planton-acme" from a backup. None is created in its place. If it is lost and there is an escrow key, install another key with that one's identity (rewrap --with): guide "Operator commands", section "After a main key was lost".
     "#);
     workspace
         .write(
@@ -302,9 +302,9 @@ resource "planton_secret" "db" {
       in resource "planton_secret" "new"
       at resource "planton_secret" "new" {
 
-    The key encryption key does not exist, and no other key opens the versions that were sealed under it (read key: transit/planton-acme).
+    The key encryption key does not exist. Beside it, only an escrow key opens the versions that were sealed under it (read key: transit/planton-acme).
 
-    Check address, namespace and mount, or restore the key "planton-acme" from a backup. None is created in its place.
+    Check address, namespace and mount, or restore the key "planton-acme" from a backup. None is created in its place. If it is lost and there is an escrow key, install another key with that one's identity (rewrap --with): guide "Operator commands", section "After a main key was lost".
     "#);
     workspace
         .write(
@@ -318,9 +318,9 @@ resource "planton_secret" "db" {
       in ephemeral "planton_secret" "db"
       at ephemeral "planton_secret" "db" {
 
-    The key encryption key does not exist, and no other key opens the versions that were sealed under it (use key: transit/planton-acme).
+    The key encryption key does not exist. Beside it, only an escrow key opens the versions that were sealed under it (use key: transit/planton-acme).
 
-    Check address, namespace and mount, or restore the key "planton-acme" from a backup. None is created in its place.
+    Check address, namespace and mount, or restore the key "planton-acme" from a backup. None is created in its place. If it is lost and there is an escrow key, install another key with that one's identity (rewrap --with): guide "Operator commands", section "After a main key was lost".
 
     Original error: decrypt on "transit/decrypt/planton-acme" failed: not found: the server returned 400: encryption key not found
     "#);

@@ -328,7 +328,7 @@ fn a_block_that_opens_no_platform_tells_why() {
 
     The embedded platform in <folder>/keyless could not be opened: open the key file on "<folder>/keyless/planton.key" found a database without its key file.
 
-    The secrets in "<folder>/keyless/planton.db" can be opened with that key file only. Restore it from a copy, or move the database away to start again.
+    Restore the key file from a copy. If there is none, only an escrow key opens the secrets in "<folder>/keyless/planton.db": create a new key file (platform key-file create), then install it with the escrow identity (rewrap --with). Without an escrow key, they are lost.
     "#);
     assert_snapshot!(told.at("readable"), @r#"
     Error: Embedded Platform Not Usable

@@ -258,7 +258,7 @@ fn without_the_key_file(scene: &Scene, estate: &Estate) {
     let reader = estate.place.workspace(scene);
     let read = "ephemeral \"planton_secret\" \"near\" {\n  name = \"near\"\n}\n";
     reader.write("main.tf", read).unwrap();
-    let remedy = "can be opened with that key file only. Restore it from a copy";
+    let remedy = "Restore the key file from a copy";
     has(&reader.fails(&[]), &["Encryption Key Missing", remedy]);
     assert!(
         !file.exists(),

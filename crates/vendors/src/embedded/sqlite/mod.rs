@@ -296,8 +296,9 @@ fn in_place(
 fn missing_key(directory: &Path, key_file: &Path) -> DatabaseError {
     DatabaseError::at(DatabaseErrorKind::KeyMissing, "open the key file", key_file).with_remedy(
         format!(
-            "The secrets in {:?} can be opened with that key file only. Restore it from a copy, \
-             or move the database away to start again.",
+            "Restore the key file from a copy. If there is none, only an escrow key opens the secrets \
+             in {:?}: create a new key file (platform key-file create), then install it with the \
+             escrow identity (rewrap --with). Without an escrow key, they are lost.",
             directory.join(DATABASE_FILE)
         ),
     )
