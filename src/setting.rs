@@ -32,6 +32,11 @@ impl<T> Setting<T> {
         }
     }
 
+    /// Returns true for an unknown value.
+    pub(crate) fn is_unknown(&self) -> bool {
+        matches!(self, Self::Unknown)
+    }
+
     /// Returns true for an absent value.
     pub(crate) fn is_absent(&self) -> bool {
         matches!(self, Self::Absent)

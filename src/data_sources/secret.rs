@@ -97,7 +97,10 @@ async fn find(config: &Value, session: &Configured) -> Result<SecretView, Diagno
             text.parse()
                 .map_err(|_| invalid_slug("The environment", text, "environment"))?,
         ),
-        None => session.default_environment.clone(),
+        None => session
+            .defaults
+            .environment()
+            .map_err(|unknown| unknown.at("environment"))?,
     };
     let name = SecretName { environment, name };
     let found = session.organization.secrets().find(&name);

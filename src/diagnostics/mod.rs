@@ -20,7 +20,8 @@ use planton_plugin::{AttributePath, Diagnostic};
 
 pub(crate) use backend::reserved_name;
 pub(crate) use configuration::{
-    different_organization, not_opened, not_refreshed, renamed_organization, unconfigured,
+    default_environment_unknown, default_labels_unknown, different_organization, not_opened,
+    not_refreshed, renamed_organization, unconfigured,
 };
 pub(crate) use invalid_name::{invalid_slug, plain_words};
 pub(crate) use keys::{kept, not_rotated, rewrap_denied};

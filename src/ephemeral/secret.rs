@@ -3,13 +3,15 @@
 use std::collections::BTreeMap;
 
 use crate::diagnostics::{About, explain_at, invalid_slug};
-use crate::session::{Configured, SessionEphemeralResource};
+use crate::session::{Configured, PartlyKnown, SessionEphemeralResource};
 use crate::setting::uuid_as_stored;
 use async_trait::async_trait;
 use planton_core::names::SecretName;
 use planton_core::operations::SecretValue;
 use planton_core::operations::{OpenedSecret, Selector};
-use planton_plugin::{Attribute, AttributeType, Diagnostic, Diagnostics, Schema, Value};
+use planton_plugin::{
+    Attribute, AttributePath, AttributeType, Diagnostic, Diagnostics, Schema, Value,
+};
 
 const NO_UUID: &str = "id is not a uuid in lower-case letters, with hyphens.";
 
@@ -124,6 +126,15 @@ impl SessionEphemeralResource for EphemeralSecret {
         result(config, opened)
     }
 
+    fn unknown_defaults(&self, defaults: &PartlyKnown, config: &Value) -> Vec<AttributePath> {
+        let is_by_default =
+            config.attribute("id").is_null() && config.attribute("environment").is_null();
+        if is_by_default && defaults.default_environment.is_unknown() {
+            return vec!["default_environment".into()];
+        }
+        Vec::new()
+    }
+
     fn unknown(&self, config: Value) -> Value {
         unknown_result(config)
     }
@@ -206,7 +217,10 @@ fn selector(config: &Value, session: &Configured) -> Result<Selector, Diagnostic
             text.parse()
                 .map_err(|_| invalid_slug("The environment", text, "environment"))?,
         ),
-        None => session.default_environment.clone(),
+        None => session
+            .defaults
+            .environment()
+            .map_err(|unknown| unknown.at("environment"))?,
     };
     Ok(Selector::Name(SecretName { environment, name }))
 }

@@ -20,7 +20,7 @@ use crate::data_sources::{DefaultBackendDataSource, SecretBackendDataSource, Sec
 use crate::ephemeral::EphemeralSecret;
 use crate::functions::{ParseSecretRef, SecretRef};
 use crate::resources::{DefaultBackendResource, SecretBackendResource, SecretResource};
-use crate::session::{PartlyKnown, READ_TIMEOUT, Session, SessionState, WithSession, limited};
+use crate::session::{READ_TIMEOUT, Session, SessionState, Unconnected, WithSession, limited};
 use planton_core::names::Slug;
 use planton_core::operations::{Housekeeping, RunId};
 use planton_plugin::{
@@ -142,9 +142,9 @@ impl Provider for PlantonProvider {
 
     async fn configure(&self, cx: &Context, request: ConfigureRequest) -> Diagnostics {
         let config = request.config;
-        if !config.is_wholly_known() {
-            let known = PartlyKnown::read(&config);
-            self.session.set(SessionState::Unknown(Arc::new(known)));
+        if let Some(unconnected) = Unconnected::read(&config) {
+            self.session
+                .set(SessionState::Unknown(Arc::new(unconnected)));
             return Diagnostics::new();
         }
         let mut diagnostics = settings::validate(&config);

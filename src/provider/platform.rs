@@ -1,6 +1,5 @@
 //! Opens the platform that the provider block or the environment variables name.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -10,7 +9,7 @@ use super::openbao;
 use super::pins;
 use super::settings::{Environment, invalid_path};
 use crate::diagnostics::invalid_slug;
-use crate::session::Configured;
+use crate::session::{Configured, PartlyKnown};
 use planton_core::kek::{KekError, KekErrorKind, KeyEncryptionKey, LocalKek, ProvisionKek};
 use planton_core::names::Slug;
 use planton_core::operations::{Organization, Platform, Run};
@@ -25,7 +24,8 @@ use planton_vendors::embedded::sqlite::{
 use planton_vendors::openbao::client::check_path;
 use planton_vendors::{Connector, KekConnector};
 
-/// Opens the organization on its platform. The block is known and validated.
+/// Opens the organization on its platform. The block is validated, and known but for the defaults
+/// of secrets.
 pub(super) async fn configure(
     config: &Value,
     environment: &Environment,
@@ -73,23 +73,10 @@ pub(super) async fn configure(
             embedded(&directory, &organization).await?
         }
     };
-    let default_environment = match config.attribute("default_environment").as_str() {
-        Some(text) => Some(
-            text.parse()
-                .map_err(|_| invalid_slug("The environment", text, "default_environment"))?,
-        ),
-        None => None,
-    };
-    let labels = config.attribute("default_labels").entries();
-    let default_labels = labels
-        .into_iter()
-        .flatten()
-        .filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned())))
-        .collect::<BTreeMap<_, _>>();
     let organization = Organization::new(organization, platform)
         .in_run(run)
         .with_pins(pins);
-    let configured = Configured::new(organization, default_environment, default_labels);
+    let configured = Configured::new(organization, PartlyKnown::read(config));
     Ok(match opened_bucket {
         Some((bucket, key)) => configured.on_bucket(bucket, key),
         None => configured,

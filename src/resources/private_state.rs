@@ -274,10 +274,11 @@ impl Anchor {
 
 #[cfg(test)]
 pub(super) mod tests {
-    use std::collections::BTreeMap;
     use std::sync::Arc;
 
     use super::*;
+    use crate::session::PartlyKnown;
+    use crate::setting::Setting;
     use planton_core::catalog::InMemoryCatalog;
     use planton_core::kek::LocalKek;
     use planton_core::names::Slug;
@@ -304,7 +305,13 @@ pub(super) mod tests {
         let interrupt = Interrupt::default();
         let initialized = organization.keys().initialize(&[], &interrupt).await;
         initialized.expect("a new organization");
-        Configured::new(organization, None, BTreeMap::new())
+        Configured::new(
+            organization,
+            PartlyKnown {
+                default_environment: Setting::Absent,
+                default_labels: Setting::Absent,
+            },
+        )
     }
 
     #[tokio::test]

@@ -1,4 +1,4 @@
-//! A known provider configuration, and the record of this process's plans and creations
+//! A provider configuration with a connection, and the record of this process's plans and creations
 //! under it.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,15 +15,13 @@ use planton_core::operations::{
 use planton_plugin::Diagnostic;
 use planton_vendors::bucket::Bucket;
 
-/// A configuration whose every part is known.
+/// A configuration whose connection is known.
 #[derive(Debug)]
 pub(crate) struct Configured {
     /// The organization on its platform.
     pub(crate) organization: Organization,
-    /// Environment of secrets that name none.
-    pub(crate) default_environment: Option<Slug>,
-    /// Labels added to every secret.
-    pub(crate) default_labels: BTreeMap<String, String>,
+    /// Defaults of its secrets.
+    pub(crate) defaults: PartlyKnown,
     /// Backends that a plan of this process declares, with their types.
     announced: Mutex<BTreeMap<Slug, Setting<String>>>,
     /// Secrets of this process that use the default backend.
@@ -96,15 +94,10 @@ struct ByDefault {
 
 impl Configured {
     /// Creates the session of an organization, with the defaults of its secrets.
-    pub(crate) fn new(
-        organization: Organization,
-        default_environment: Option<Slug>,
-        default_labels: BTreeMap<String, String>,
-    ) -> Self {
+    pub(crate) fn new(organization: Organization, defaults: PartlyKnown) -> Self {
         Self {
             organization,
-            default_environment,
-            default_labels,
+            defaults,
             announced: Mutex::default(),
             by_default: Mutex::default(),
             told: Mutex::default(),
@@ -190,16 +183,6 @@ impl Configured {
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
         let run = (resource, existing.owner.stamp.run, existing.is_untouched);
         existing.differs.is_some() || told.insert(run)
-    }
-
-    /// Returns the defaults of secrets, all of them known.
-    pub(crate) fn defaults(&self) -> PartlyKnown {
-        let environment = self.default_environment.as_ref();
-        PartlyKnown {
-            default_environment: environment
-                .map_or(Setting::Absent, |slug| Setting::Set(slug.to_string())),
-            default_labels: Setting::Set(self.default_labels.clone()),
-        }
     }
 
     /// Records that a plan of this process declares the backend. Resources of the same plan

@@ -79,9 +79,9 @@ impl<R: SessionResource> Resource for WithSession<R> {
     }
 
     async fn read(&self, cx: &Context, request: ReadRequest) -> Result<ReadResponse, Diagnostics> {
-        if let SessionState::Unknown(_) = self.session.state() {
+        if let SessionState::Unknown(unconnected) = self.session.state() {
             return Ok(ReadResponse {
-                diagnostics: not_refreshed().into(),
+                diagnostics: not_refreshed(&unconnected.unknown).into(),
                 ..ReadResponse::current(request.state)
             });
         }
@@ -200,10 +200,17 @@ impl<E: SessionEphemeralResource> EphemeralResource for WithSession<E> {
     }
 
     async fn open(&self, cx: &Context, request: OpenRequest) -> Result<OpenResponse, Diagnostics> {
-        if let SessionState::Unknown(_) = self.session.state() {
+        let unknown = match self.session.state() {
+            SessionState::Unknown(unconnected) => unconnected.unknown.clone(),
+            SessionState::Ready(session) => self
+                .served
+                .unknown_defaults(&session.defaults, &request.config),
+            SessionState::Unconfigured => Vec::new(),
+        };
+        if !unknown.is_empty() {
             return match request.may_be_unknown {
                 true => Ok(OpenResponse::opened(self.served.unknown(request.config))),
-                false => Err(not_opened(E::NOUN).into()),
+                false => Err(not_opened(E::NOUN, &unknown).into()),
             };
         }
         let session = self.session.ready()?;

@@ -16,9 +16,10 @@ use async_trait::async_trait;
 use super::{Configured, PartlyKnown};
 use planton_core::operations::Interrupt;
 use planton_plugin::{
-    ApplyResponse, CreateRequest, DeleteRequest, DeleteResponse, Diagnostic, Diagnostics,
-    IdentitySchema, ImportResponse, ImportTarget, PlanDestroyRequest, PlanDestroyResponse,
-    PlanRequest, PlanResponse, ReadRequest, ReadResponse, Schema, UpdateRequest, Value,
+    ApplyResponse, AttributePath, CreateRequest, DeleteRequest, DeleteResponse, Diagnostic,
+    Diagnostics, IdentitySchema, ImportResponse, ImportTarget, PlanDestroyRequest,
+    PlanDestroyResponse, PlanRequest, PlanResponse, ReadRequest, ReadResponse, Schema,
+    UpdateRequest, Value,
 };
 
 /// Session and interrupt of a call that applies a change.
@@ -195,6 +196,9 @@ pub(crate) trait SessionEphemeralResource: Send + Sync + Debug + 'static {
 
     /// Returns the configuration with its computed attributes.
     async fn open(&self, session: &Configured, config: Value) -> Result<Value, Diagnostic>;
+
+    /// Returns the unknown defaults of the provider that the result depends on.
+    fn unknown_defaults(&self, defaults: &PartlyKnown, config: &Value) -> Vec<AttributePath>;
 
     /// Returns the result while part of the provider's configuration is unknown.
     fn unknown(&self, config: Value) -> Value;

@@ -10,6 +10,7 @@ use crate::steps::{Steps, has, text};
 with_every_terraform!(
     acc_unknown_default_label_is_planned_as_unknown,
     acc_unknown_default_environment_is_planned_as_unknown,
+    acc_unknown_defaults_leave_refreshes_imports_and_data_sources_alone,
     acc_known_defaults_count_while_the_platform_is_unknown,
     acc_value_of_several_unknown_sources_is_written_from_the_one_that_is_set,
     acc_unknown_parts_of_arguments_are_planned_as_unknown,
@@ -129,6 +130,72 @@ resource "planton_secret" "own" {
     workspace.settled(&[("v", "2"), ("description", "b"), ("again", "2")]);
     assert_eq!(workspace.secret("s")["environment"], "env-2");
     assert_eq!(text(&workspace.secret("own"), "id"), own);
+}
+
+fn acc_unknown_defaults_leave_refreshes_imports_and_data_sources_alone(scene: &Scene) {
+    let workspace = scene.workspace(
+        r#"
+variable "v" { default = "1" }
+resource "terraform_data" "default" { input = "x-${var.v}" }
+resource "planton_secret" "s" {
+  name             = "s"
+  environment      = "production"
+  value_wo         = "x"
+  value_wo_version = "1"
+}
+"#,
+    );
+    let lines = format!(
+        "{}\n  default_environment = terraform_data.default.output\n  default_labels = {{ team = \
+         terraform_data.default.output }}",
+        embedded(scene)
+    );
+    workspace.write("provider.tf", &provider(&lines)).unwrap();
+    workspace.settled(&[]);
+    let also = |configuration: &str| workspace.write("also.tf", configuration).unwrap();
+    also(
+        r#"
+data "planton_default_backend" "d" {}
+data "planton_secret" "s" {
+  name        = "s"
+  environment = "production"
+}
+ephemeral "planton_secret" "s" {
+  name        = "s"
+  environment = "production"
+}
+resource "planton_secret" "again" {
+  name        = "s"
+  environment = "production"
+  value_wo    = "x"
+}
+import {
+  to = planton_secret.again
+  id = "production/s"
+}
+output "seen" { value = [data.planton_default_backend.d.backend, data.planton_secret.s.version] }
+"#,
+    );
+    let changed = [("v", "2")];
+    let plan = workspace.changes(&changed);
+    has(&plan, &["1 to import", "labels_all", "\"platform\"", "+ 1"]);
+    assert!(!plan.contains("Not Refreshed"), "{plan}");
+
+    // Of a secret in an unknown environment, the error says why it is not found.
+    for unknown in [
+        "data \"planton_secret\" \"d\" { name = \"s\" }",
+        "resource \"planton_secret\" \"i\" {\n  name = \"s\"\n  value_wo = \"x\"\n}\nimport {\n  to \
+         = planton_secret.i\n  id = \"s\"\n}",
+    ] {
+        also(unknown);
+        let told = ["Default Environment Not Known", "-target"];
+        has(&workspace.refused(&changed), &told);
+    }
+    also("");
+    workspace.settled(&changed);
+    let secret = workspace.secret("s");
+    assert_eq!(secret["labels_all"], json!({"team": "x-2"}));
+    assert_eq!(secret["version"], 1);
 }
 
 fn acc_known_defaults_count_while_the_platform_is_unknown(scene: &Scene) {

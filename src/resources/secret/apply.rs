@@ -40,7 +40,7 @@ impl Apply for SecretResource {
             ),
             Setting::Absent | Setting::Unknown => None,
         };
-        let metadata = settings.metadata(planned, &session.defaults());
+        let metadata = settings.metadata(planned, &session.defaults)?;
         let arguments = settings.arguments();
         let path = settings.source.argument();
         let replaced = match Mark::of(&request.planned_private) {
@@ -89,7 +89,7 @@ impl Apply for SecretResource {
         let planned = &request.planned_state;
         private.expect_same(session).await?;
         let settings = Settings::planned(planned, &request.config, private.given);
-        let metadata = settings.metadata(planned, &session.defaults());
+        let metadata = settings.metadata(planned, &session.defaults)?;
         let arguments = settings.arguments();
         let path = settings.source.argument();
         let mut write = planned.attribute("version").is_unknown();

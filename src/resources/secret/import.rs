@@ -31,7 +31,7 @@ impl Import for SecretResource {
             ImportTarget::Id(text) => {
                 let mut name: SecretName = text.parse().map_err(|_| invalid_import(&text))?;
                 if name.environment.is_none() {
-                    name.environment.clone_from(&session.default_environment);
+                    name.environment = session.defaults.environment()?;
                 }
                 Selector::Name(name)
             }

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::schema::DEFAULT_KEEP_VERSIONS;
 use super::source::{Source, WRITE_ONLY};
-use crate::diagnostics::invalid_slug;
+use crate::diagnostics::{default_environment_unknown, default_labels_unknown, invalid_slug};
 use crate::session::PartlyKnown;
 use crate::setting::Setting;
 use planton_core::names::SecretName;
@@ -134,6 +134,10 @@ impl Settings {
     }
 
     /// Returns the secret's full name in an apply, where all of it is known.
+    ///
+    /// # Errors
+    ///
+    /// A diagnostic, if the name is invalid, or the environment is unknown even in the apply.
     pub(super) fn secret_name(&self) -> Result<SecretName, Diagnostic> {
         let text = self.name.set().map_or("", String::as_str);
         let name = text
@@ -144,23 +148,36 @@ impl Settings {
                 text.parse()
                     .map_err(|_| invalid_slug("The environment", text, "environment"))?,
             ),
-            Setting::Absent | Setting::Unknown => None,
+            Setting::Absent => None,
+            Setting::Unknown => return Err(default_environment_unknown().at("environment")),
         };
         Ok(SecretName { environment, name })
     }
 
     /// Returns the metadata, with the planned `labels_all`. If those are unknown, they are
     /// merged from the labels and the provider's defaults.
-    pub(super) fn metadata(&self, planned: &Value, defaults: &PartlyKnown) -> SecretMetadata {
+    ///
+    /// # Errors
+    ///
+    /// A diagnostic, if they are unknown even in the apply: a secret never loses its labels to an
+    /// unknown value.
+    pub(super) fn metadata(
+        &self,
+        planned: &Value,
+        defaults: &PartlyKnown,
+    ) -> Result<SecretMetadata, Diagnostic> {
         let labels_all = match Setting::strings(planned.attribute("labels_all")) {
             Setting::Unknown => self.labels_all(defaults),
             planned => planned,
         };
-        SecretMetadata {
+        if labels_all.is_unknown() {
+            return Err(default_labels_unknown());
+        }
+        Ok(SecretMetadata {
             description: self.description.set().cloned(),
             labels: self.labels.set().cloned(),
             labels_all: labels_all.set().cloned().unwrap_or_default(),
-        }
+        })
     }
 
     /// Returns the arguments that only the provider uses.
@@ -246,4 +263,31 @@ pub(super) fn generate_spec(value: &Value) -> Option<GenerateSpec> {
         min_numeric: number("min_numeric", 0),
         min_special: number("min_special", 0),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A secret of the whole organization, or one without its labels, would be another one than
+    /// the configuration says.
+    #[test]
+    fn an_apply_takes_no_unknown_default_for_an_absent_one() {
+        let unknown = PartlyKnown {
+            default_environment: Setting::Unknown,
+            default_labels: Setting::Unknown,
+        };
+        let planned = Value::object([
+            ("name", Value::from("s")),
+            ("environment", Value::Unknown),
+            ("labels_all", Value::Unknown),
+        ]);
+        let settings = Settings::read(&planned);
+        let refused = settings.secret_name().expect_err("no environment");
+        assert_eq!(refused.summary, "Default Environment Not Known");
+        let refused = settings
+            .metadata(&planned, &unknown)
+            .expect_err("no labels");
+        assert_eq!(refused.summary, "Default Labels Not Known");
+    }
 }
