@@ -5,7 +5,7 @@ use planton_core::kek::{KekError, KeyRotation, OrganizationFingerprint, pin_of};
 use planton_core::names::Slug;
 use planton_core::operations::{MAX_ESCROW_KEYS, MAX_FORMER_KEYS};
 use planton_envelope::{KekId, MAX_WRAPS_BYTES};
-use planton_plugin::Diagnostic;
+use planton_plugin::{AttributePath, Diagnostic};
 
 pub(super) fn not_allowed(key: &KekId) -> Diagnostic {
     Diagnostic::error(
@@ -27,12 +27,20 @@ pub(super) fn probe_failed(error: &KekError) -> Diagnostic {
 }
 
 pub(super) fn declared_twice(key: &KekId) -> Diagnostic {
+    twice(&format!("The key {:?} is declared twice.", pin_of(key)))
+}
+
+/// Rejects a block that names the key of another block.
+pub(crate) fn same_key(first: &AttributePath, second: &AttributePath) -> Diagnostic {
+    twice(&format!("{first} and {second} name the same key.")).at(second.clone())
+}
+
+fn twice(told: &str) -> Diagnostic {
     Diagnostic::error(
         "Encryption Key Declared Twice",
         format!(
-            "The key {:?} is declared twice. An escrow key is of use only if it is another key than \
-             the main one and the other escrow keys.\n\nRemove one of the two, or name another key.",
-            pin_of(key)
+            "{told} An escrow key is of use only if it is another key than the main one and the \
+             other escrow keys.\n\nRemove one of the two, or name another key."
         ),
     )
 }

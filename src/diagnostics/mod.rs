@@ -24,7 +24,7 @@ pub(crate) use configuration::{
     not_refreshed, renamed_organization, unconfigured,
 };
 pub(crate) use invalid_name::{invalid_slug, plain_words};
-pub(crate) use keys::{kept, not_rotated, rewrap_denied};
+pub(crate) use keys::{kept, not_rotated, rewrap_denied, same_key};
 pub(crate) use organization::no_randomness;
 pub(crate) use ownership::{Finding, Named, made_by};
 pub(crate) use secret::deletion_protected;

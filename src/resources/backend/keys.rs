@@ -2,7 +2,7 @@
 
 use super::blocks;
 use super::settings::TRIGGER;
-use crate::diagnostics::explain_at;
+use crate::diagnostics::{explain_at, same_key};
 use crate::fields::{block_state, collect, has_unknown_credential, innermost, settings_of};
 use crate::session::Configured;
 use planton_core::operations::{
@@ -131,6 +131,22 @@ impl<'a> KeyBlock<'a> {
     fn has_unknown_credential(&self, of: &KeyType) -> bool {
         has_unknown_credential(of.fields, self.value.attribute(of.name))
     }
+
+    /// Returns the type, if the key certainly has no credential of its own.
+    fn bare_type(&self) -> Option<&'static KeyType> {
+        let (of, _) = self.chosen()?;
+        (self.credential(of).is_empty() && !self.has_unknown_credential(of)).then_some(of)
+    }
+
+    /// Returns true if both certainly name one key. Equal settings with other credentials may
+    /// name two: an alias belongs to one account.
+    fn names_the_key_of(&self, other: &Self) -> bool {
+        let are_bare = self.bare_type().is_some() && other.bare_type().is_some();
+        are_bare
+            && self
+                .settings()
+                .is_some_and(|one| other.settings() == Some(one))
+    }
 }
 
 /// Returns the settings of all keys, as far as they are known.
@@ -161,11 +177,7 @@ pub(super) fn change(prior: &Value, planned: &Value) -> bool {
 /// Returns the configured keys that certainly have no credential.
 pub(super) fn bare_keys(config: &Value) -> Vec<(KekSlot, &'static str)> {
     let blocks = key_blocks(config).into_iter();
-    let bare = blocks.filter_map(|block| {
-        let (of, _) = block.chosen()?;
-        let is_bare = block.credential(of).is_empty() && !block.has_unknown_credential(of);
-        is_bare.then_some((block.slot, of.name))
-    });
+    let bare = blocks.filter_map(|block| Some((block.slot, block.bare_type()?.name)));
     bare.collect()
 }
 
@@ -267,9 +279,16 @@ fn located(config: &Value, error: &OperationError) -> Diagnostic {
     explain_at(error, |about| super::plan::attribute_of(config, about))
 }
 
-/// Checks the form of the blocks: one type in each, and not too many.
+/// Checks the form of the blocks: one type in each, not too many, and no key twice.
 pub(super) fn validate(config: &Value, diagnostics: &mut Diagnostics) {
-    for block in key_blocks(config) {
+    let blocks = key_blocks(config);
+    for (at, block) in blocks.iter().enumerate() {
+        let mut earlier = blocks[..at].iter();
+        if let Some(first) = earlier.find(|first| first.names_the_key_of(block)) {
+            diagnostics.push(same_key(&first.path, &block.path));
+        }
+    }
+    for block in blocks {
         if block.value.is_unknown() {
             continue;
         }

@@ -130,14 +130,23 @@ fn acc_escrow_block_with_a_mistake_is_rejected_at_its_attribute() {
         &refused(&escrow(&four)),
         &["Too Many Escrow Keys", "at most 3"],
     );
-    // Which keys are the same is known once they are resolved.
-    let parts = [
-        VARIABLES,
-        &backend(&place, &escrow(&[RECIPIENT, RECIPIENT])),
-    ];
+    let twice = escrow(&[RECIPIENT, RECIPIENT]);
+    let told = ["Declared Twice", "escrow[0] and escrow[1] name the same"];
+    has(&refused(&twice), &told);
+    // Of an unknown one, the apply tells it.
+    let second = format!("{RECIPIENT:?}");
+    let start = twice.rfind(&second).unwrap();
+    let twice = [
+        &twice[..start],
+        "terraform_data.r.output",
+        &twice[start + second.len()..],
+    ]
+    .concat();
+    let source = format!("resource \"terraform_data\" \"r\" {{ input = {second} }}\n");
+    let parts = [VARIABLES, &source, &backend(&place, &twice)];
     workspace.write("main.tf", &parts.concat()).unwrap();
     let text = workspace.fails(&variables);
-    has(&text, &["Encryption Key Declared Twice", "age:"]);
+    has(&text, &told);
     assert!(place.objects().is_empty(), "{:?}", place.objects());
     let records = scene.records();
     assert!(
