@@ -8,7 +8,14 @@ use planton_plugin::Diagnostic;
 pub(super) fn exists(backend: &Slug, existing: &ExistingRecord) -> Diagnostic {
     Diagnostic::error(
         "Default Backend Already Set",
-        Named::default_backend(backend).already_exists(existing),
+        format!(
+            "{}\n\nIf this apply is to replace that very resource under create_before_destroy, which \
+             a resource that depends on it passes on, the replacement fails: an organization has \
+             one default. A replacement is never needed, since a change of backend takes effect in \
+             place. Undo a taint with terraform untaint; omit -replace and replace_triggered_by, or \
+             create_before_destroy.",
+            Named::default_backend(backend).already_exists(existing)
+        ),
     )
 }
 
