@@ -11,6 +11,7 @@ mod ephemeral;
 mod fields;
 mod functions;
 mod key_argument;
+mod metadata;
 pub mod provider;
 mod resources;
 mod session;

@@ -2,6 +2,7 @@
 
 use super::bucket;
 use crate::fields::{CredentialFields, field_attribute};
+use crate::metadata::{MAX_LABEL_BYTES, MAX_LABELS};
 use planton_plugin::{Attribute, AttributeType, Schema};
 use planton_vendors::Field;
 use planton_vendors::openbao::connection::PLATFORM_FIELDS;
@@ -48,7 +49,10 @@ pub(super) fn schema() -> Schema {
             .describe("Environment of secrets that set no `environment`."),
         Attribute::map("default_labels", AttributeType::String)
             .optional()
-            .describe("Labels added to every secret. A secret's own labels take precedence."),
+            .describe(format!(
+                "Labels added to every secret: at most {MAX_LABELS}, each with a key and a value of at \
+                 most {MAX_LABEL_BYTES} bytes. A secret's own labels take precedence."
+            )),
     ])
     .describe(
         "Manages secrets. The provider seals every version on the machine that runs Terraform \

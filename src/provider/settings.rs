@@ -7,6 +7,7 @@ use super::bucket;
 use super::openbao::{Block, unusable_argument};
 use super::pins;
 use crate::diagnostics::invalid_slug;
+use crate::metadata::check_labels;
 use planton_core::names::Slug;
 use planton_plugin::{AttributePath, Diagnostic, Diagnostics, Value};
 use planton_vendors::openbao::client::{InvalidPath, check_path};
@@ -144,21 +145,7 @@ pub(super) fn validate(config: &Value) -> Diagnostics {
             diagnostics.push(invalid_slug(what, text, name));
         }
     }
-    if let Some(labels) = config.attribute("default_labels").entries() {
-        for (key, _) in labels
-            .iter()
-            .filter(|(key, value)| key.is_empty() || value.is_null())
-        {
-            diagnostics.push(
-                Diagnostic::error(
-                    "Invalid Label",
-                    "A label in default_labels has an empty key or is null.\n\nSet a key and a value, or remove the \
-                     label.",
-                )
-                .at(AttributePath::attribute("default_labels").key(key.clone())),
-            );
-        }
-    }
+    check_labels(config, "default_labels", &mut diagnostics);
     pins::validate(config, &mut diagnostics);
     path(
         config.attribute("embedded"),

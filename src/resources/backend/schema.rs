@@ -1,6 +1,7 @@
 //! The schema of `planton_secret_backend`.
 
 use super::blocks::block;
+use crate::metadata::MAX_DESCRIPTION_BYTES;
 use crate::session::TIMEOUTS;
 use planton_core::operations::NAME_PREFIX;
 use planton_plugin::{Attribute, IdentityAttribute, IdentitySchema, Schema};
@@ -16,7 +17,9 @@ pub(super) fn schema() -> Schema {
         ),
         Attribute::string("description")
             .optional()
-            .describe("Human-readable description."),
+            .describe(format!(
+                "Human-readable description, at most {MAX_DESCRIPTION_BYTES} bytes."
+            )),
         Attribute::string("name_prefix")
             .optional_computed()
             .describe(format!(

@@ -9,6 +9,7 @@ use super::keys;
 use super::settings::{DELETE, FORGET, on_destroy, set_blocks};
 use crate::diagnostics::{explain, invalid_slug, reserved_name};
 use crate::fields::{Checked, Mistake, check_key, report_mistakes};
+use crate::metadata::check_description;
 use crate::setting::Setting;
 use planton_core::names::Slug;
 use planton_core::operations::{
@@ -26,6 +27,7 @@ pub(super) fn validate(
 ) -> Diagnostics {
     let mut diagnostics = Diagnostics::new();
     names(config, &mut diagnostics);
+    check_description(config, &mut diagnostics);
     destroy(config, &mut diagnostics);
     blocks(config, &mut diagnostics);
     for block in set_blocks(config) {

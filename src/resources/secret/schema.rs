@@ -1,5 +1,6 @@
 //! The schema of `planton_secret`.
 
+use crate::metadata::{MAX_DESCRIPTION_BYTES, MAX_LABEL_BYTES, MAX_LABELS};
 use crate::session::TIMEOUTS;
 use planton_core::operations::MAX_GENERATED_LENGTH;
 use planton_plugin::{Attribute, AttributeType, IdentityAttribute, IdentitySchema, Schema};
@@ -52,10 +53,15 @@ fn identity_attributes() -> Vec<Attribute> {
             ),
         Attribute::string("description")
             .optional()
-            .describe("Human-readable description."),
+            .describe(format!(
+                "Human-readable description, at most {MAX_DESCRIPTION_BYTES} bytes."
+            )),
         Attribute::map("labels", AttributeType::String)
             .optional()
-            .describe("Human-readable labels."),
+            .describe(format!(
+                "Human-readable labels: at most {MAX_LABELS}, each with a key and a value of at most \
+                 {MAX_LABEL_BYTES} bytes."
+            )),
         Attribute::string("backend").optional_computed().describe(
             "Name of the secret backend; `platform` is the built-in one. Default: the default \
              backend at the time of creation. A change replaces the secret.",

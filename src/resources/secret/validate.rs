@@ -1,15 +1,12 @@
 //! Checks a configuration of `planton_secret` without any I/O.
 
 use super::settings::{Settings, generate_spec};
-use crate::diagnostics::{invalid_slug, plain_words};
+use crate::diagnostics::invalid_slug;
+use crate::metadata::{check_description, check_labels, entry};
 use crate::setting::{Setting, uuid_as_stored};
 use planton_core::names::Slug;
 use planton_core::operations::{MAX_GENERATED_LENGTH, PLATFORM_BACKEND};
 use planton_plugin::{AttributePath, Diagnostic, Diagnostics, Value};
-
-/// Maximum number of labels, and maximum length of a key or value, that all backends allow.
-const MAX_LABELS: usize = 40;
-const MAX_LABEL_BYTES: usize = 256;
 
 /// Checks the known part.
 pub(super) fn validate(config: &Value) -> Diagnostics {
@@ -30,7 +27,8 @@ pub(super) fn validate(config: &Value) -> Diagnostics {
     takes_over(config, &mut diagnostics);
     generate(config, &mut diagnostics);
     lifecycle(config, &settings, &mut diagnostics);
-    labels(config, &mut diagnostics);
+    check_description(config, &mut diagnostics);
+    check_labels(config, "labels", &mut diagnostics);
     diagnostics
 }
 
@@ -157,14 +155,6 @@ fn generate(config: &Value, diagnostics: &mut Diagnostics) {
     }
 }
 
-/// Names an entry of a map by its key, if that looks like a name and not like a secret.
-fn entry(key: &str) -> String {
-    match plain_words(key) {
-        Some(_) if key.len() <= 40 => format!("Entry {key:?}"),
-        _ => "An entry".to_owned(),
-    }
-}
-
 fn lifecycle(config: &Value, settings: &Settings, diagnostics: &mut Diagnostics) {
     if let Setting::Set(text) = settings.on_destroy()
         && !matches!(text.as_str(), "delete" | "retain" | "forget")
@@ -189,53 +179,5 @@ fn lifecycle(config: &Value, settings: &Settings, diagnostics: &mut Diagnostics)
             )
             .at("keep_versions"),
         );
-    }
-}
-
-fn labels(config: &Value, diagnostics: &mut Diagnostics) {
-    let Some(labels) = config.attribute("labels").entries() else {
-        return;
-    };
-    if labels.len() > MAX_LABELS {
-        diagnostics.push(
-            Diagnostic::error(
-                "Too Many Labels",
-                format!(
-                    "labels has {} entries, but at most {MAX_LABELS} are allowed.\n\nRemove some.",
-                    labels.len()
-                ),
-            )
-            .at("labels"),
-        );
-    }
-    for (key, value) in labels {
-        if value.is_null() && !key.is_empty() {
-            diagnostics.push(
-                Diagnostic::error(
-                    "Invalid Label",
-                    format!(
-                        "{} of labels is null.\n\nSet the label to a value, or remove it.",
-                        entry(key)
-                    ),
-                )
-                .at(AttributePath::attribute("labels").key(key.clone())),
-            );
-            continue;
-        }
-        let long = value
-            .as_str()
-            .is_some_and(|text| text.len() > MAX_LABEL_BYTES);
-        if key.is_empty() || key.len() > MAX_LABEL_BYTES || long {
-            diagnostics.push(
-                Diagnostic::error(
-                    "Invalid Label",
-                    format!(
-                        "A label must have a key of 1 to {MAX_LABEL_BYTES} bytes, and a value of at \
-                         most {MAX_LABEL_BYTES} bytes.\n\nShorten it."
-                    ),
-                )
-                .at(AttributePath::attribute("labels").key(key.clone())),
-            );
-        }
     }
 }

@@ -242,7 +242,7 @@ data "planton_secret" "slug" {
 
     A label must have a key of 1 to 256 bytes, and a value of at most 256 bytes.
 
-    Shorten it.
+    Correct it.
     "#);
     assert_snapshot!(told.at("too_many_labels"), @r#"
     Error: Too Many Labels

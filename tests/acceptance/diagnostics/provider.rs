@@ -83,7 +83,7 @@ fn a_malformed_block_is_told_at_the_attribute() {
       in provider "planton"
       at default_labels = { "" = "x" }
 
-    A label in default_labels has an empty key or is null.
+    A label must have a key of 1 to 256 bytes, and a value of at most 256 bytes.
 
     Set a key and a value, or remove the label.
     "#);
