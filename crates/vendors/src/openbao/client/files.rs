@@ -67,6 +67,12 @@ pub enum InvalidPath {
          an absolute path in a variable"
     )]
     Home,
+    /// It begins with a variable, which only a shell expands.
+    #[error(
+        "begins with a variable, which only a shell expands; use an input variable, or \
+         pathexpand(\"~/…\"), in a configuration, and an absolute path in a variable"
+    )]
+    Variable,
 }
 
 /// Checks that the system resolves a path as its author expects, without any I/O.
@@ -78,8 +84,24 @@ pub fn check_path(text: &str) -> Result<(), InvalidPath> {
     match text {
         "" => Err(InvalidPath::Empty),
         text if text.starts_with('~') => Err(InvalidPath::Home),
+        text if begins_with_a_variable(text) => Err(InvalidPath::Variable),
         _ => Ok(()),
     }
+}
+
+/// Returns true for `$NAME`, `${NAME}` and `%NAME%` at the start.
+fn begins_with_a_variable(text: &str) -> bool {
+    let begins_name = |c: char| c.is_ascii_alphabetic() || c == '_';
+    if let Some(rest) = text.strip_prefix('$') {
+        return rest
+            .strip_prefix('{')
+            .unwrap_or(rest)
+            .starts_with(begins_name);
+    }
+    let windows = text.strip_prefix('%').and_then(|rest| rest.split_once('%'));
+    windows.is_some_and(|(name, _)| {
+        name.starts_with(begins_name) && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+    })
 }
 
 /// Reads the certificate at `path`, which `setting` names.
@@ -168,6 +190,23 @@ mod tests {
         let error = read_private_key("client_key_file", "/run/hunter2.pem").unwrap_err();
         assert!(!format!("{error} {error:?}").contains("hunter2"));
         assert!(error.remedy().contains("client_key_file takes a path"));
+    }
+
+    #[test]
+    fn a_path_that_only_a_shell_expands_is_refused() {
+        assert_eq!(check_path(""), Err(InvalidPath::Empty));
+        assert_eq!(check_path("~/planton"), Err(InvalidPath::Home));
+        for shell in [
+            "$HOME/planton",
+            "${HOME}/planton",
+            "$_",
+            "%APPDATA%/planton",
+        ] {
+            assert_eq!(check_path(shell), Err(InvalidPath::Variable), "{shell}");
+        }
+        for plain in ["./$HOME", "$", "$1", "${", "100%/50%", "%", "%20a", "/x/~"] {
+            assert_eq!(check_path(plain), Ok(()), "{plain}");
+        }
     }
 
     #[test]
