@@ -119,8 +119,7 @@ fn copy_from(configured: &Value, diagnostics: &mut Diagnostics) {
     }
 }
 
-/// Checks the known part of `generate`, and assumes that an unknown part is valid. All errors
-/// point at the whole argument, since Terraform 1.11 prints no line for a part.
+/// Checks the known part of `generate`, and assumes that an unknown part is valid.
 fn generate(config: &Value, diagnostics: &mut Diagnostics) {
     let Some(attributes) = config.attribute("generate").entries() else {
         return;
@@ -134,7 +133,7 @@ fn generate(config: &Value, diagnostics: &mut Diagnostics) {
                     "Invalid Generate Parameters",
                     format!("generate.{name} must be a whole number of 0 or more.\n\nCorrect it."),
                 )
-                .at("generate"),
+                .at(AttributePath::attribute("generate").then(name)),
             );
         } else {
             known.set(name.as_str(), value.clone());

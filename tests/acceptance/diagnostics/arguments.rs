@@ -66,7 +66,27 @@ resource "planton_secret" "special" {
 resource "planton_secret" "timeout" {
   name     = "db"
   value_wo = "x"
-  timeouts = { create = "soon" }
+  timeouts = {
+    read   = "1m"
+    create = "soon"
+  }
+}
+resource "planton_secret" "copied" {
+  name      = "db"
+  copy_from = {
+    remote_name = "db"
+    backend     = "My Vault"
+  }
+}
+resource "planton_secret_backend" "role" {
+  name    = "vault"
+  openbao = {
+    address = "https://vault.example.com"
+    jwt     = { role = "" }
+  }
+  escrow = [
+    { age = { recipient = "age1nobody" } },
+  ]
 }
 resource "planton_secret" "label_value" {
   name     = "db"
@@ -220,11 +240,35 @@ data "planton_secret" "slug" {
     assert_snapshot!(told.at("timeout"), @r#"
     Error: Invalid Timeout
       in resource "planton_secret" "timeout"
-      at resource "planton_secret" "timeout" {
+      at create = "soon"
 
     timeouts.create must be a duration such as "30s", "5m" or "1h30m".
 
     Correct it, or omit it to use the default.
+    "#);
+    assert_snapshot!(told.at("copied"), @r#"
+    Error: Invalid Name
+      in resource "planton_secret" "copied"
+      at backend     = "My Vault"
+
+    The backend must be 1 to 63 characters of a-z, 0-9 and hyphen, and must begin and end with a letter or a digit. The given one has upper-case letters and whitespace.
+    "#);
+    assert_snapshot!(told.at("role"), @r#"
+    Error: Encryption Key Misconfigured
+      in resource "planton_secret_backend" "role"
+      at { age = { recipient = "age1nobody" } },
+
+    The key or its secrets engine is not configured as this provider requires (configure: recipient).
+
+    recipient must be an X25519 recipient of age: age1 and 58 characters, as age-keygen prints it. Check for a missing or a wrong character.
+
+    Error: Secret Backend Misconfigured
+      in resource "planton_secret_backend" "role"
+      at jwt     = { role = "" }
+
+    The secret backend's settings are invalid (setting: openbao.jwt.role).
+
+    Set jwt.role.
     "#);
     assert_snapshot!(told.at("label_value"), @r#"
     Error: Invalid Label
@@ -312,5 +356,5 @@ data "planton_secret" "slug" {
 
     The name must be 1 to 63 characters of a-z, 0-9 and hyphen, and must begin and end with a letter or a digit. The given one has upper-case letters and whitespace.
     "#);
-    assert_eq!(told.len(), 23);
+    assert_eq!(told.len(), 26);
 }

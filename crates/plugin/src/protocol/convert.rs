@@ -18,27 +18,52 @@ fn diagnostic(diagnostic: Diagnostic) -> wire::Diagnostic {
         Severity::Error => wire::diagnostic::Severity::Error,
         Severity::Warning => wire::diagnostic::Severity::Warning,
     };
-    let located = !diagnostic.path.is_root();
     wire::Diagnostic {
         severity: severity.into(),
         summary: diagnostic.summary,
         detail: diagnostic.detail,
-        attribute: located.then(|| path(&diagnostic.path)),
+        attribute: location(&diagnostic.path),
     }
 }
 
+/// Returns where a host looks for the expression of a diagnostic; `None` for the whole value.
+///
+/// Terraform before 1.15 finds a nested attribute only in a nested block, and falls back to the
+/// first line of the resource otherwise. Every host finds an entry of an attribute's own
+/// expression, so the second step is sent as one, and the deeper steps are left out:
+/// <https://github.com/hashicorp/terraform/blob/v1.11.4/internal/tfdiags/contextual.go>
+fn location(path: &AttributePath) -> Option<wire::AttributePath> {
+    let (top, nested) = path.steps().split_first()?;
+    let entry = nested.first().map(|entry| match entry {
+        PathStep::Attribute(name) => Selector::ElementKeyString(name.clone()),
+        PathStep::Key(_) | PathStep::Index(_) => selector(entry),
+    });
+    let steps = [Some(selector(top)), entry].into_iter().flatten();
+    Some(wire::AttributePath {
+        steps: steps.map(step).collect(),
+    })
+}
+
 pub(super) fn path(path: &AttributePath) -> wire::AttributePath {
-    let step = |step: &PathStep| Step {
-        selector: Some(match step {
-            PathStep::Attribute(name) => Selector::AttributeName(name.clone()),
-            PathStep::Key(key) => Selector::ElementKeyString(key.clone()),
-            PathStep::Index(index) => {
-                Selector::ElementKeyInt(i64::try_from(*index).unwrap_or(i64::MAX))
-            }
-        }),
-    };
+    let steps = path.steps().iter().map(selector);
     wire::AttributePath {
-        steps: path.steps().iter().map(step).collect(),
+        steps: steps.map(step).collect(),
+    }
+}
+
+fn selector(step: &PathStep) -> Selector {
+    match step {
+        PathStep::Attribute(name) => Selector::AttributeName(name.clone()),
+        PathStep::Key(key) => Selector::ElementKeyString(key.clone()),
+        PathStep::Index(index) => {
+            Selector::ElementKeyInt(i64::try_from(*index).unwrap_or(i64::MAX))
+        }
+    }
+}
+
+fn step(selector: Selector) -> Step {
+    Step {
+        selector: Some(selector),
     }
 }
 
@@ -141,5 +166,43 @@ pub(super) fn timestamp(time: SystemTime) -> wire::Timestamp {
     wire::Timestamp {
         seconds: i64::try_from(since.as_secs()).unwrap_or(i64::MAX),
         nanos: i32::try_from(since.subsec_nanos()).expect("below a billion"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Returns the location that a host gets for a diagnostic at `path`.
+    fn sent(path: AttributePath) -> Option<Vec<Selector>> {
+        let diagnostic = Diagnostic::error("Invalid", "It is invalid.").at(path);
+        let [sent] = <[_; 1]>::try_from(diagnostics(diagnostic.into())).expect("one diagnostic");
+        let steps = sent.attribute?.steps.into_iter();
+        Some(steps.filter_map(|step| step.selector).collect())
+    }
+
+    #[test]
+    fn a_diagnostic_of_a_nested_attribute_is_sent_as_one_of_an_entry() {
+        let top = |name: &str| Selector::AttributeName(name.to_owned());
+        let entry = |name: &str| Selector::ElementKeyString(name.to_owned());
+        let timeout = AttributePath::attribute("timeouts").then("create");
+        assert_eq!(sent(timeout), Some(vec![top("timeouts"), entry("create")]));
+        let role = AttributePath::attribute("openbao").then("jwt").then("role");
+        assert_eq!(sent(role), Some(vec![top("openbao"), entry("jwt")]));
+        let recipient = AttributePath::attribute("escrow").index(1).then("age");
+        let second = Selector::ElementKeyInt(1);
+        assert_eq!(sent(recipient), Some(vec![top("escrow"), second]));
+        let label = AttributePath::attribute("labels").key("team");
+        assert_eq!(sent(label), Some(vec![top("labels"), entry("team")]));
+        assert_eq!(sent("name".into()), Some(vec![top("name")]));
+        assert_eq!(sent(AttributePath::root()), None);
+    }
+
+    #[test]
+    fn a_path_that_forces_a_replacement_is_sent_whole() {
+        let whole = path(&AttributePath::attribute("openbao").then("jwt").then("role"));
+        let steps = whole.steps.into_iter().filter_map(|step| step.selector);
+        let names = ["openbao", "jwt", "role"].map(|name| Selector::AttributeName(name.into()));
+        assert_eq!(steps.collect::<Vec<_>>(), names);
     }
 }

@@ -16,7 +16,7 @@ use xtask::terraform::Workspace;
 
 use crate::scene::{On, Scene, terraform_1_15};
 
-/// Terraform before 1.15 shows no attribute within a block.
+/// Terraform 1.15 shows the whole block where an argument in it is missing.
 fn embedded() -> Scene {
     Scene::new(&terraform_1_15(), On::Embedded)
 }
