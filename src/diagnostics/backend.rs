@@ -19,6 +19,18 @@ pub(crate) fn reserved_name() -> Diagnostic {
     .at("name")
 }
 
+/// Rejects an import of the built-in backend.
+pub(crate) fn built_in() -> Diagnostic {
+    Diagnostic::error(
+        "Built-In Backend Not Importable",
+        format!(
+            "{PLATFORM_BACKEND:?} is the built-in backend. It needs no declaration, and no resource \
+             manages it.\n\nRemove the import and its resource. To use this backend in a secret, set \
+             backend = {PLATFORM_BACKEND:?}."
+        ),
+    )
+}
+
 pub(super) fn exists(backend: &Slug, existing: &ExistingRecord) -> Diagnostic {
     Diagnostic::error(
         "Secret Backend Already Exists",

@@ -18,7 +18,7 @@ use planton_core::operations::{ChangedRecord, OperationError};
 use planton_core::store::{StoreError, StoreErrorKind};
 use planton_plugin::{AttributePath, Diagnostic};
 
-pub(crate) use backend::reserved_name;
+pub(crate) use backend::{built_in, reserved_name};
 pub(crate) use configuration::{
     default_environment_unknown, default_labels_unknown, different_organization, not_opened,
     not_refreshed, renamed_organization, unconfigured,

@@ -137,7 +137,7 @@ pub(super) fn validate(config: &Value) -> Diagnostics {
     let mut diagnostics = Diagnostics::new();
     for (what, name) in [
         ("The organization", "organization"),
-        ("The environment", "default_environment"),
+        ("The default environment", "default_environment"),
     ] {
         if let Some(text) = config.attribute(name).as_str()
             && Slug::parse(text).is_err()

@@ -4,10 +4,11 @@ use async_trait::async_trait;
 
 use super::SecretBackendResource;
 use super::state;
-use crate::diagnostics::{different_organization, explain, invalid_slug};
+use crate::diagnostics::{built_in, different_organization, explain, invalid_slug};
 use crate::resources::private_state::{Anchor, PrivateState};
 use crate::session::{Configured, Import};
 use planton_core::names::Slug;
+use planton_core::operations::PLATFORM_BACKEND;
 use planton_plugin::{Diagnostic, ImportResponse, ImportTarget, Value};
 
 #[async_trait]
@@ -32,6 +33,9 @@ impl Import for SecretBackendResource {
         let name: Slug = text
             .parse()
             .map_err(|_| invalid_slug("The backend", &text, "name"))?;
+        if name.as_str() == PLATFORM_BACKEND {
+            return Err(built_in());
+        }
         let view = organization.backends().find(&name).await;
         let view = view.map_err(|error| explain(&error))?;
         let anchor = Anchor {

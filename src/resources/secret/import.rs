@@ -1,14 +1,15 @@
 //! Imports a secret by its name, uuid or identity.
 
 use async_trait::async_trait;
+use uuid::Uuid;
 
 use super::SecretResource;
 use super::state::{self, Private};
-use crate::diagnostics::{different_organization, explain, invalid_slug};
+use crate::diagnostics::{About, different_organization, explain_at, invalid_slug};
 use crate::resources::private_state::PrivateState;
 use crate::session::{Configured, Import};
 use planton_core::names::SecretName;
-use planton_core::operations::Selector;
+use planton_core::operations::{OperationError, Selector};
 use planton_plugin::{Diagnostic, ImportResponse, ImportTarget, Value};
 
 /// Prefix of an import by uuid, since a bare uuid is a valid name.
@@ -59,7 +60,7 @@ impl Import for SecretResource {
             Selector::Uuid(uuid) => organization.secrets().find_by_uuid(*uuid).await,
             Selector::Name(name) => organization.secrets().find(name).await,
         };
-        let view = view.map_err(|error| explain(&error))?;
+        let view = view.map_err(|error| not_imported(&error, &target))?;
         let state = state::whole(&view, Value::Null);
         // The read that follows is the first that counts as seen.
         let mut private = Private {
@@ -74,6 +75,23 @@ impl Import for SecretResource {
             ..ImportResponse::imported(state)
         })
     }
+}
+
+/// Explains a failed import. A uuid without its prefix was read as a name.
+fn not_imported(error: &OperationError, target: &Selector) -> Diagnostic {
+    let mut is_missing = false;
+    let mut told = explain_at(error, |about| {
+        is_missing = about == About::Selector;
+        None
+    });
+    if let Selector::Name(name) = target
+        && is_missing
+        && let Ok(uuid) = name.name.as_str().parse::<Uuid>()
+    {
+        let hint = format!(" To import a secret by its uuid, use the id \"{BY_UUID}{uuid}\".");
+        told.detail.push_str(&hint);
+    }
+    told
 }
 
 fn invalid_import(text: &str) -> Diagnostic {

@@ -63,7 +63,7 @@ impl Plan for SecretResource {
                     Mark::Creation => "A new secret needs a value",
                     Mark::Existing(_) => "A replaced secret needs a value",
                 },
-                "To destroy without one, run terraform destroy -refresh=false.",
+                DESTROY_WITHOUT_VALUE,
             ));
         }
         if settings.backend.is_absent()
@@ -238,6 +238,9 @@ async fn plan_in_place(
 /// Reason why the provider may not see a configured value.
 pub(super) const NOT_SEEN: &str = "A value under ignore_changes counts as not set.";
 
+/// Way out of a plan that needs a value, since a destroy starts with the same plan.
+const DESTROY_WITHOUT_VALUE: &str = "To destroy without one, run terraform destroy -refresh=false.";
+
 /// Rejects a change that needs a value and has none.
 pub(super) fn value_missing(why: &str, more: &str) -> Diagnostic {
     Diagnostic::error(
@@ -255,7 +258,8 @@ pub(super) fn value_missing(why: &str, more: &str) -> Diagnostic {
 /// the apply will fail, since a destroy starts with the same plan.
 fn nothing_to_write(prior: &Value) -> Result<Diagnostic, Diagnostic> {
     if !prior.attribute("version").is_null() {
-        return Err(value_missing("A new version needs a value", NOT_SEEN));
+        let more = format!("{NOT_SEEN} {DESTROY_WITHOUT_VALUE}");
+        return Err(value_missing("A new version needs a value", &more));
     }
     Ok(Diagnostic::warning(
         "Lost Version Needs Value",

@@ -49,6 +49,24 @@ fn an_import_that_names_nothing_tells_why() {
 
     Check its name and its environment. A secret of organization scope has no environment.
     "#);
+    assert_snapshot!(import("62888bc8-3aab-4c0e-9d3e-2f6d8a4c0b11"), @r#"
+    Error: Secret Not Found
+
+    Secret "<uuid>" does not exist in this organization.
+
+    Check its name and its environment. A secret of organization scope has no environment. To import a secret by its uuid, use the id "id:<uuid>".
+    "#);
+    let backend = "resource \"planton_secret_backend\" \"db\" {\n  name = \"db\"\n  openbao = { address \
+                   = \"https://bao\" }\n}\nimport {\n  to = planton_secret_backend.db\n  id = \
+                   \"platform\"\n}\n";
+    let told = Told::by_plan(&scene.workspace(backend), &[], &[]).everything();
+    assert_snapshot!(told, @r#"
+    Error: Built-In Backend Not Importable
+
+    "platform" is the built-in backend. It needs no declaration, and no resource manages it.
+
+    Remove the import and its resource. To use this backend in a secret, set backend = "platform".
+    "#);
     let told = workspace
         .import("planton_secret.other", "a b", &[])
         .unwrap();

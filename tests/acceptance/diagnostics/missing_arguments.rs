@@ -38,7 +38,7 @@ resource "planton_secret" "there" {
 
     A new version needs a value, but value_wo, data_wo, generate and copy_from are all unset or null.
 
-    Set one of them. If the value comes from an ephemeral variable, set that variable for every plan and apply that writes a version. A value under ignore_changes counts as not set.
+    Set one of them. If the value comes from an ephemeral variable, set that variable for every plan and apply that writes a version. A value under ignore_changes counts as not set. To destroy without one, run terraform destroy -refresh=false.
     "#);
 
     let large = "x".repeat(65_537);

@@ -76,7 +76,7 @@ fn a_malformed_block_is_told_at_the_attribute() {
       in provider "planton"
       at default_environment = "Prod"
 
-    The environment must be 1 to 63 characters of a-z, 0-9 and hyphen, and must begin and end with a letter or a digit. The given one has upper-case letters.
+    The default environment must be 1 to 63 characters of a-z, 0-9 and hyphen, and must begin and end with a letter or a digit. The given one has upper-case letters.
     "#);
     assert_snapshot!(told.at("label"), @r#"
     Error: Invalid Label
@@ -85,7 +85,7 @@ fn a_malformed_block_is_told_at_the_attribute() {
 
     A label must have a key of 1 to 256 bytes, and a value of at most 256 bytes.
 
-    Set a key and a value, or remove the label.
+    Correct it.
     "#);
     assert_snapshot!(told.at("both"), @r#"
     Error: Conflicting Platforms

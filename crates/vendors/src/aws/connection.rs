@@ -40,7 +40,10 @@ impl AwsConnection {
         let owned = |name: &str| text(name).map(str::to_owned);
         let region = owned("region");
         if region.as_ref().is_some_and(|region| !is_region(region)) {
-            return Err(unusable("region", "It is a region's name: eu-central-1."));
+            return Err(unusable(
+                "region",
+                "region must be the name of a region, such as eu-central-1.",
+            ));
         }
         let access_key_id = owned("access_key_id");
         let key_name =
@@ -111,7 +114,7 @@ impl AwsConnection {
 pub(super) fn no_secret_part() -> StoreError {
     unusable(
         "secret_access_key_wo",
-        "Set it: it goes with access_key_id. Set neither for the ambient credentials.",
+        "secret_access_key_wo is required with access_key_id. To use the ambient credentials, set neither.",
     )
 }
 
@@ -132,11 +135,11 @@ fn assume_role(
         })),
         Some(_) => Err(unusable(
             "assume_role_arn",
-            "It is a role's ARN: arn:aws:iam::123456789012:role/name.",
+            "assume_role_arn must be the ARN of a role, such as arn:aws:iam::123456789012:role/name.",
         )),
         None if external_id.is_some() => Err(unusable(
             "external_id",
-            "It goes with assume_role_arn, which is not set.",
+            "external_id has an effect only with assume_role_arn, which is not set. Set both, or neither.",
         )),
         None => Ok(None),
     }
@@ -149,8 +152,8 @@ fn endpoint(text: &str, service: &str) -> Result<Url, StoreError> {
         unusable(
             "endpoint",
             &format!(
-                "It is a URL as https://{service}.eu-central-1.amazonaws.com: https (http for this \
-                 machine only), a host, and neither a user, a query nor a fragment."
+                "endpoint must be a URL such as https://{service}.eu-central-1.amazonaws.com: https \
+                 (http for this machine only), a host, and no user, query or fragment."
             ),
         )
     };

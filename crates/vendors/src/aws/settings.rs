@@ -58,7 +58,7 @@ fn recovery(settings: &StoreSettings) -> Result<Recovery, StoreError> {
         Some(Ok(days @ 7..=30)) => Ok(Recovery::Days(days)),
         _ => Err(unusable(
             NAME,
-            "It is 7 to 30 days, or 0 to delete at once and for ever.",
+            "recovery_window_days must be from 7 to 30, or 0 to delete at once, without recovery.",
         )),
     }
 }

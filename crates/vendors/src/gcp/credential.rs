@@ -18,8 +18,8 @@ pub fn read_credential(credential: &StoreCredential) -> Result<GcpCredential, St
     };
     let key = ServiceAccountKey::parse(json).map_err(|error| {
         let remedy = format!(
-            "{SETTING}_wo is no service account's key file: {error}. Give the whole JSON file that \
-             `gcloud iam service-accounts keys create` writes."
+            "{SETTING}_wo is not the key file of a service account: {error}. Set it to the whole JSON \
+             file that `gcloud iam service-accounts keys create` writes."
         );
         StoreError::unusable_setting(format!("{SETTING}_wo"), remedy)
     })?;

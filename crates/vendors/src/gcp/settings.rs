@@ -54,7 +54,7 @@ fn replica_locations(settings: &StoreSettings) -> Result<BTreeSet<String>, Store
     locations.filter(|all| !all.is_empty()).ok_or_else(|| {
         wrong(
             "replica_locations",
-            "replica_locations must name one location or more, as \"europe-west3\"; leave it out \
+            "replica_locations must name at least one location, such as \"europe-west3\"; omit it \
              for automatic replication.",
         )
     })

@@ -31,7 +31,7 @@ fn settings_of_aws_are_checked_while_planning() {
 
     The secret backend's settings are invalid (setting: region).
 
-    It is a region's name: eu-central-1.
+    region must be the name of a region, such as eu-central-1.
     "#);
     assert_snapshot!(told.at("endpoint"), @r#"
     Error: Secret Backend Misconfigured
@@ -40,7 +40,7 @@ fn settings_of_aws_are_checked_while_planning() {
 
     The secret backend's settings are invalid (setting: endpoint).
 
-    It is a URL as https://secretsmanager.eu-central-1.amazonaws.com: https (http for this machine only), a host, and neither a user, a query nor a fragment.
+    endpoint must be a URL such as https://secretsmanager.eu-central-1.amazonaws.com: https (http for this machine only), a host, and no user, query or fragment.
     "#);
     assert_snapshot!(told.at("secret_only"), @r#"
     Error: Secret Backend Misconfigured
@@ -60,7 +60,7 @@ fn settings_of_aws_are_checked_while_planning() {
 
     The secret backend's settings are invalid (setting: assume_role_arn).
 
-    It is a role's ARN: arn:aws:iam::123456789012:role/name.
+    assume_role_arn must be the ARN of a role, such as arn:aws:iam::123456789012:role/name.
     "#);
     assert_snapshot!(told.at("external_id"), @r#"
     Error: Secret Backend Misconfigured
@@ -69,7 +69,7 @@ fn settings_of_aws_are_checked_while_planning() {
 
     The secret backend's settings are invalid (setting: external_id).
 
-    It goes with assume_role_arn, which is not set.
+    external_id has an effect only with assume_role_arn, which is not set. Set both, or neither.
     "#);
     assert_snapshot!(told.at("window"), @r#"
     Error: Secret Backend Misconfigured
@@ -78,7 +78,7 @@ fn settings_of_aws_are_checked_while_planning() {
 
     The secret backend's settings are invalid (setting: recovery_window_days).
 
-    It is 7 to 30 days, or 0 to delete at once and for ever.
+    recovery_window_days must be from 7 to 30, or 0 to delete at once, without recovery.
     "#);
     assert_eq!(told.len(), 6);
 
@@ -102,7 +102,7 @@ fn settings_of_aws_are_checked_while_planning() {
 
     The secret backend's settings are invalid (setting: secret_access_key_wo).
 
-    Set it: it goes with access_key_id. Set neither for the ambient credentials.
+    secret_access_key_wo is required with access_key_id. To use the ambient credentials, set neither.
     "#);
     assert_snapshot!(told.at("token_only"), @r#"
     Error: Secret Backend Misconfigured
@@ -194,7 +194,7 @@ fn settings_of_gcp_and_azure_are_checked_while_planning() {
 
     The secret backend's settings are invalid (setting: impersonate_service_account).
 
-    impersonate_service_account must be an address as name@project.iam.gserviceaccount.com.
+    impersonate_service_account must be an email address such as name@project.iam.gserviceaccount.com.
     "#);
     assert_snapshot!(told.at("gcp_endpoint"), @r#"
     Error: Secret Backend Misconfigured
@@ -212,7 +212,7 @@ fn settings_of_gcp_and_azure_are_checked_while_planning() {
 
     The secret backend's settings are invalid (setting: replica_locations).
 
-    replica_locations must name one location or more, as "europe-west3"; leave it out for automatic replication.
+    replica_locations must name at least one location, such as "europe-west3"; omit it for automatic replication.
     "#);
     assert_snapshot!(told.at("path"), @r#"
     Error: Secret Backend Misconfigured
@@ -309,7 +309,7 @@ fn settings_of_gcp_and_azure_are_checked_while_planning() {
 
     The secret backend's settings are invalid (setting: service_account_key_json_wo).
 
-    service_account_key_json_wo is no service account's key file: it is no JSON object. Give the whole JSON file that `gcloud iam service-accounts keys create` writes.
+    service_account_key_json_wo is not the key file of a service account: it is no JSON object. Set it to the whole JSON file that `gcloud iam service-accounts keys create` writes.
     "#);
     assert_snapshot!(told.at("other_json"), @r#"
     Error: Secret Backend Misconfigured
@@ -318,7 +318,7 @@ fn settings_of_gcp_and_azure_are_checked_while_planning() {
 
     The secret backend's settings are invalid (setting: service_account_key_json_wo).
 
-    service_account_key_json_wo is no service account's key file: its "type" is not "service_account". Give the whole JSON file that `gcloud iam service-accounts keys create` writes.
+    service_account_key_json_wo is not the key file of a service account: its "type" is not "service_account". Set it to the whole JSON file that `gcloud iam service-accounts keys create` writes.
     "#);
     assert_snapshot!(told.at("no_key"), @r#"
     Error: Secret Backend Misconfigured
@@ -327,7 +327,7 @@ fn settings_of_gcp_and_azure_are_checked_while_planning() {
 
     The secret backend's settings are invalid (setting: service_account_key_json_wo).
 
-    service_account_key_json_wo is no service account's key file: its "private_key" is no RSA key in PKCS#8 PEM form. Give the whole JSON file that `gcloud iam service-accounts keys create` writes.
+    service_account_key_json_wo is not the key file of a service account: its "private_key" is no RSA key in PKCS#8 PEM form. Set it to the whole JSON file that `gcloud iam service-accounts keys create` writes.
     "#);
     assert_eq!(told.len(), 3);
 }

@@ -334,7 +334,10 @@ fn acc_fraction_is_refused_by_validate_plan_and_apply() {
         let planned = workspace.plan(&[]).unwrap().error().unwrap();
         let applied = workspace.apply(&[]).unwrap().error().unwrap();
         for told in [validated, planned, applied] {
-            assert!(told.contains("7 to 30 days"), "{told}");
+            assert!(
+                told.contains("recovery_window_days must be from 7 to 30"),
+                "{told}"
+            );
             assert!(!told.contains("Defect"), "{told}");
         }
     }

@@ -25,7 +25,7 @@ pub struct ServiceAccountEmail(String);
 
 /// The text is not a service account's address.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("must be an address as name@project.iam.gserviceaccount.com")]
+#[error("must be an email address such as name@project.iam.gserviceaccount.com")]
 pub struct InvalidServiceAccount;
 
 /// The headers of an impersonated account, and their time of expiry.

@@ -34,8 +34,8 @@ const TIMEOUT: Duration = Duration::from_secs(15);
 const FIRST_WAIT: Duration = Duration::from_millis(200);
 
 /// Remedy for missing credentials.
-const NO_CREDENTIAL: &str = "Set service_account_key_json, or run `gcloud auth \
-     application-default login`, or point GOOGLE_APPLICATION_CREDENTIALS to a credential's file, \
+const NO_CREDENTIAL: &str = "Set the service account's key (service_account_key_json_wo; in the \
+     provider block service_account_key_json), or run `gcloud auth application-default login`, or point GOOGLE_APPLICATION_CREDENTIALS to a credential's file, \
      or run on Google Cloud with a service account attached.";
 
 /// Provides the headers that authorize a request. All clients of one identity share it.
