@@ -1,6 +1,7 @@
 //! Migrations between two platforms, with a real Terraform before, during and after.
 
 mod canary;
+mod cloud_keys;
 mod kills;
 mod pairs;
 mod writers;

@@ -183,3 +183,40 @@ async fn a_drill_opens_through_the_escrow_key_alone_and_names_what_it_does_not_o
     ];
     assert_eq!(problems, both);
 }
+
+#[tokio::test]
+async fn a_verification_holds_no_more_documents_than_a_chunk() {
+    use crate::catalog::CatalogVerb;
+    use crate::store::StoreVerb;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    const SECRETS: usize = 230;
+    const CHUNK: usize = 100;
+    let world = World::new();
+    let process = world.warm().await;
+    for number in 0..SECRETS {
+        create(&process, &format!("s{number}"), None).await.unwrap();
+    }
+    let process = world.warm().await;
+    let (reads, gets) = (
+        world.catalog.calls(CatalogVerb::Read),
+        world.store.calls(StoreVerb::Get),
+    );
+    // What was read and has not been compared with its version must be in memory.
+    let most = Arc::new(AtomicUsize::new(0));
+    for nth in 1..=SECRETS {
+        let (catalog, store) = (Arc::clone(&world.catalog), Arc::clone(&world.store));
+        let most = Arc::clone(&most);
+        world.catalog.before(CatalogVerb::Read, nth, async move {
+            let read = catalog.calls(CatalogVerb::Read) - reads;
+            let compared = store.calls(StoreVerb::Get) - gets;
+            most.fetch_max(read - compared, Ordering::Relaxed);
+        });
+    }
+    let all = verified(&process, Verify::default()).await;
+    assert_eq!((all.versions, found(&all)), (SECRETS, Vec::new()));
+    let most = most.load(Ordering::Relaxed);
+    // The record of the default backend is read as well.
+    assert!((CHUNK / 2..=CHUNK + 1).contains(&most), "{most}");
+}
