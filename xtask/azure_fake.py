@@ -1,7 +1,7 @@
 """A fake of Azure Key Vault: a vault, and the authority that issues its tokens.
 
 `azure_fake.py FOLDER` reads FOLDER/options.json, writes FOLDER/ca.pem and
-FOLDER/ports.json, prints `ready`, and serves until it is killed. It serves the
+FOLDER/ports.json, prints `ready`, and serves until the process that started it ends. It serves the
 vault and the authority over HTTPS. It serves managed identities, GitHub's tokens
 and `/control` over plain HTTP.
 
@@ -22,6 +22,7 @@ from urllib.parse import parse_qs, urlsplit
 from azure_authority import RESOURCE, Authority, Refusal
 from azure_certificate import certificate
 from azure_vault import NAME, Vault
+from end_with_parent import end_with_parent
 
 LOCK = threading.Lock()
 
@@ -200,6 +201,7 @@ class Server(ThreadingHTTPServer):
 
 
 def main(folder):
+    end_with_parent()
     with open(os.path.join(folder, "options.json"), encoding="utf-8") as file:
         options = json.load(file)
     Handler.authority = Authority(options)

@@ -21,6 +21,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import gcp_kms_fake
+from end_with_parent import end_with_parent
 from gcp_federation import Federation
 from gcp_identity import Denied, Identity
 from gcp_status import Refusal, crc32c, require
@@ -467,6 +468,7 @@ class Handler(BaseHTTPRequestHandler):
 
 
 def main():
+    end_with_parent()
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
     address = f"http://127.0.0.1:{server.server_port}"

@@ -57,6 +57,7 @@ from moto.secretsmanager.models import secretsmanager_backends
 
 import moto_kms
 import moto_s3
+from end_with_parent import end_with_parent
 from moto_access import ACCOUNT, Access, Refusal
 
 REGION = sys.argv[2]
@@ -467,14 +468,8 @@ class Server(ThreadingHTTPServer):
     request_queue_size = 128
 
 
-def end_with(parent):
-    while os.getppid() == parent:
-        time.sleep(0.5)
-    os._exit(0)
-
-
 def main():
-    threading.Thread(target=end_with, args=(os.getppid(),), daemon=True).start()
+    end_with_parent()
     server = Server(("127.0.0.1", 0), Handler)
     with open(os.path.join(sys.argv[1], "port"), "w") as file:
         file.write(str(server.server_port))

@@ -15,7 +15,7 @@ use ureq::Agent;
 use crate::process::Running;
 use crate::tools::Tools;
 
-const SCRIPTS: [(&str, &str); 5] = [
+const SCRIPTS: [(&str, &str); 6] = [
     ("azure_fake.py", include_str!("../azure_fake.py")),
     ("azure_authority.py", include_str!("../azure_authority.py")),
     (
@@ -24,6 +24,7 @@ const SCRIPTS: [(&str, &str); 5] = [
     ),
     ("azure_keys.py", include_str!("../azure_keys.py")),
     ("azure_vault.py", include_str!("../azure_vault.py")),
+    ("end_with_parent.py", include_str!("../end_with_parent.py")),
 ];
 const BOUND: Duration = Duration::from_secs(60);
 

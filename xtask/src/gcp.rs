@@ -12,7 +12,8 @@ use tempfile::TempDir;
 use crate::process::Running;
 use crate::tools::Tools;
 
-const FILES: [(&str, &str); 5] = [
+const FILES: [(&str, &str); 6] = [
+    ("end_with_parent.py", include_str!("../end_with_parent.py")),
     ("fake.py", include_str!("../gcp_secret_manager_fake.py")),
     ("gcp_federation.py", include_str!("../gcp_federation.py")),
     ("gcp_identity.py", include_str!("../gcp_identity.py")),

@@ -24,7 +24,8 @@ use tempfile::TempDir;
 use crate::process::Running;
 use crate::tools::Tools;
 
-const FILES: [(&str, &str); 4] = [
+const FILES: [(&str, &str); 5] = [
+    ("end_with_parent.py", include_str!("../end_with_parent.py")),
     ("moto_front.py", include_str!("../moto_front.py")),
     ("moto_kms.py", include_str!("../moto_kms.py")),
     ("moto_s3.py", include_str!("../moto_s3.py")),
