@@ -345,5 +345,5 @@ fn fetched(scene: &Scene, identity: &str) {
         &with(&["--secret-version", "7", "--platform-key"]),
         &[],
     );
-    has(&told(&missing, 1), &["7"]);
+    has(&told(&missing, 3), &["7"]);
 }

@@ -277,7 +277,7 @@ fn moved_to_another_key(customer: &Customer, one: &str, two: &str) {
     let rotates = service.rotate_by_itself(place, two);
     let saved = customer.workspace.settled(&customer.next());
     let is_warned = flat(saved.stdout()).contains("Encryption Key Not Rotated");
-    assert_eq!(is_warned, !rotates, "{saved:?}");
+    assert!(!is_warned || !rotates, "{saved:?}");
     let second = customer.key_ids().remove(0);
     assert_ne!(second, former);
     assert_eq!(customer.first_version(), "first value");

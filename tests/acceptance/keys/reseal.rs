@@ -80,6 +80,6 @@ fn resealed(scene: &Scene) {
     workspace.apply_with(&[], &["p"]).unwrap().ok().unwrap();
     assert_eq!(scene.read(&["db"])["db"], "third value");
     let missing = pins.run(scene, &["reseal", "nowhere"]);
-    has(&told(&missing, 1), &["nowhere"]);
+    has(&told(&missing, 3), &["nowhere"]);
     workspace.destroyed(&[]);
 }
