@@ -13,6 +13,9 @@ use crate::deadline::OperationContext;
 /// For how long after an outage each request of another attempt is tried once.
 const FAILED_RECENTLY: Duration = Duration::from_secs(10);
 
+/// How long an attempt lasts that shows an outage. One that ends earlier had little time.
+const LONG: Duration = Duration::from_secs(10);
+
 /// A value that is opened on first use, as [`OnceCell`].
 ///
 /// Callers wait for the one that opens it. If that fails, the next one tries. After an outage,
@@ -62,7 +65,9 @@ impl<T> OpenOnce<T> {
         let attempt = || async {
             // Boxed, since the future of an opening is large.
             let opening = Box::pin(open());
-            let opened = match self.has_failed_recently() {
+            let begun = Instant::now();
+            let is_repeated = self.has_failed_recently();
+            let opened = match is_repeated {
                 true => {
                     let context = OperationContext {
                         max_tries: Some(1),
@@ -72,7 +77,8 @@ impl<T> OpenOnce<T> {
                 }
                 false => opening.await,
             };
-            if opened.as_ref().is_err_and(OperationError::is_outage) {
+            let shows_outage = is_repeated || begun.elapsed() >= LONG;
+            if shows_outage && opened.as_ref().is_err_and(OperationError::is_outage) {
                 *self.failed() = Some(Instant::now());
             }
             opened
@@ -133,10 +139,12 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn another_failure_takes_no_retry_away() {
+    async fn another_failure_and_one_for_want_of_time_take_no_retry_away() {
         let value = OpenOnce::<u8>::default();
         let denied = async || Err(failure(CatalogErrorKind::PermissionDenied));
         assert!(value.get_or_try_init(denied).await.is_err());
+        let hurried = async || Err(failure(CatalogErrorKind::Unavailable));
+        assert!(value.get_or_try_init(hurried).await.is_err());
         let tries = async || {
             assert_eq!(OperationContext::current().max_tries, None);
             Ok(1)
