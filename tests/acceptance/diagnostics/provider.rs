@@ -99,35 +99,35 @@ fn a_malformed_block_is_told_at_the_attribute() {
     assert_snapshot!(told.at("certificate"), @r#"
     Error: Incomplete Client Certificate
       in provider "planton"
-      at provider "planton" {
+      at openbao = {
 
     client_cert_file is set without client_key_file. Set both, or neither.
     "#);
     assert_snapshot!(told.at("key"), @r#"
     Error: Incomplete Client Certificate
       in provider "planton"
-      at provider "planton" {
+      at openbao = {
 
     client_key_file is set without client_cert_file. Set both, or neither.
     "#);
     assert_snapshot!(told.at("logins"), @r#"
     Error: Conflicting Platform Settings
       in provider "planton"
-      at provider "planton" {
+      at token_file = "token"
 
     At most one of token, token_file, approle, jwt, kubernetes may be set, and token and token_file are. Remove all but one.
     "#);
     assert_snapshot!(told.at("authorities"), @r#"
     Error: Conflicting Platform Settings
       in provider "planton"
-      at provider "planton" {
+      at ca_cert_file = "ca.pem"
 
     At most one of ca_cert_pem, ca_cert_file may be set, and ca_cert_pem and ca_cert_file are. Remove all but one.
     "#);
     assert_snapshot!(told.at("jwt"), @r#"
     Error: Invalid Login Configuration
       in provider "planton"
-      at provider "planton" {
+      at jwt = { role = "ci" }
 
     The jwt block needs exactly one of token and token_file.
 
@@ -164,28 +164,28 @@ fn a_setting_of_the_wrong_form_is_told_by_validation() {
     assert_snapshot!(told.at("no_url"), @r#"
     Error: Invalid Platform Address
       in provider "planton"
-      at provider "planton" {
+      at address = "bao.example.com:8200"
 
     address must be a URL such as https://bao.example.com:8200, with http or https, a host, and neither a user, a query nor a fragment.
     "#);
     assert_snapshot!(told.at("user_in_url"), @r#"
     Error: Invalid Platform Address
       in provider "planton"
-      at provider "planton" {
+      at address = "https://user:hunter2@bao.example.com"
 
     address must be a URL such as https://bao.example.com:8200, with http or https, a host, and neither a user, a query nor a fragment.
     "#);
     assert_snapshot!(told.at("mount"), @r#"
     Error: Invalid Mount Path
       in provider "planton"
-      at provider "planton" {
+      at kv_mount_path = "team a/kv"
 
     kv_mount_path must be a mount path such as secret or team/secret, with letters, digits, _ . - and /.
     "#);
     assert_snapshot!(told.at("namespace"), @r#"
     Error: Invalid Namespace
       in provider "planton"
-      at provider "planton" {
+      at namespace = "team a"
 
     namespace must be a path such as team or team/a, with letters, digits, _ . - and /.
     "#);
@@ -280,7 +280,7 @@ fn a_block_that_opens_no_platform_tells_why() {
     assert_snapshot!(told.at("no_authority"), @r#"
     Error: File Not Readable
       in provider "planton"
-      at provider "planton" {
+      at ca_cert_file = "<folder>/nowhere.pem"
 
     The file "<folder>/nowhere.pem" that ca_cert_file names could not be read: No such file or directory (os error 2).
 
@@ -313,7 +313,7 @@ fn a_block_that_opens_no_platform_tells_why() {
     assert_snapshot!(told.at("file"), @r#"
     Error: Embedded Platform Not Usable
       in provider "planton"
-      at provider "planton" {
+      at embedded = { path = "<folder>/file" }
 
     The embedded platform in <folder>/file could not be opened: look for the database on "<folder>/file/planton.db" failed.
 
@@ -325,7 +325,7 @@ fn a_block_that_opens_no_platform_tells_why() {
     assert_snapshot!(told.at("readable"), @r#"
     Error: Embedded Platform Not Usable
       in provider "planton"
-      at provider "planton" {
+      at embedded = { path = "<folder>/readable" }
 
     The embedded platform in <folder>/readable could not be opened: open key file on "<folder>/readable/planton.key" failed.
 

@@ -74,11 +74,10 @@ fn with_tools(tests: impl FnOnce(&dyn Fn(&[&str]) -> Command) -> Result<()>) -> 
 /// <https://doc.rust-lang.org/rustc/tests/index.html#--test-threads-test_threads>.
 const THREADS: &str = "RUST_TEST_THREADS";
 
-/// Returns the number of concurrent tests: 1.5 for each processor, because many tests
-/// wait for a server, a quota or a timeout.
+/// Returns the number of concurrent tests: two for each processor, because many tests wait
+/// for a server, a quota or a timeout.
 fn threads() -> usize {
-    let processors = std::thread::available_parallelism().map_or(1, usize::from);
-    processors + processors.div_ceil(2)
+    2 * std::thread::available_parallelism().map_or(1, usize::from)
 }
 
 fn work_tree() -> Result<String> {
