@@ -133,7 +133,7 @@ async fn a_host_that_would_store_write_only_values_is_refused_where_they_are_set
     let mut client = plugin.client().await;
     let refused = call::validate(&mut client, &config(), false).await;
     let paths: Vec<String> = refused.iter().map(path).collect();
-    assert_eq!(paths, ["secret_wo", "credentials/key_wo", "keys/0"]);
+    assert_eq!(paths, ["secret_wo", "credentials/key_wo", "keys/0/key_wo"]);
     assert_eq!(refused[0].summary, "Write-Only Attributes Not Supported");
     assert!(
         refused[0]

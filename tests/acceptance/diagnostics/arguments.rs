@@ -256,7 +256,7 @@ data "planton_secret" "slug" {
     assert_snapshot!(told.at("role"), @r#"
     Error: Encryption Key Misconfigured
       in resource "planton_secret_backend" "role"
-      at { age = { recipient = "age1nobody" } },
+      at resource "planton_secret_backend" "role" {
 
     The key or its secrets engine is not configured as this provider requires (configure: recipient).
 
@@ -264,7 +264,7 @@ data "planton_secret" "slug" {
 
     Error: Secret Backend Misconfigured
       in resource "planton_secret_backend" "role"
-      at jwt     = { role = "" }
+      at resource "planton_secret_backend" "role" {
 
     The secret backend's settings are invalid (setting: openbao.jwt.role).
 

@@ -30,18 +30,18 @@ fn diagnostic(diagnostic: Diagnostic) -> wire::Diagnostic {
 ///
 /// Terraform before 1.15 finds a nested attribute only in a nested block, and falls back to the
 /// first line of the resource otherwise. Every host finds an entry of an attribute's own
-/// expression, so the second step is sent as one, and the deeper steps are left out:
+/// expression, so an attribute of an object at the top is sent as one:
 /// <https://github.com/hashicorp/terraform/blob/v1.11.4/internal/tfdiags/contextual.go>
+///
+/// A deeper path is sent as it is. Cut short, it would lead to the object around the attribute,
+/// and the host would quote that with all that is in it, literal credentials included.
 fn location(path: &AttributePath) -> Option<wire::AttributePath> {
-    let (top, nested) = path.steps().split_first()?;
-    let entry = nested.first().map(|entry| match entry {
-        PathStep::Attribute(name) => Selector::ElementKeyString(name.clone()),
-        PathStep::Key(_) | PathStep::Index(_) => selector(entry),
-    });
-    let steps = [Some(selector(top)), entry].into_iter().flatten();
-    Some(wire::AttributePath {
-        steps: steps.map(step).collect(),
-    })
+    if let [top, PathStep::Attribute(name)] = path.steps() {
+        let entry = Selector::ElementKeyString(name.clone());
+        let steps = [selector(top), entry].map(step).into();
+        return Some(wire::AttributePath { steps });
+    }
+    (!path.is_root()).then(|| self::path(path))
 }
 
 pub(super) fn path(path: &AttributePath) -> wire::AttributePath {
@@ -188,10 +188,11 @@ mod tests {
         let timeout = AttributePath::attribute("timeouts").then("create");
         assert_eq!(sent(timeout), Some(vec![top("timeouts"), entry("create")]));
         let role = AttributePath::attribute("openbao").then("jwt").then("role");
-        assert_eq!(sent(role), Some(vec![top("openbao"), entry("jwt")]));
-        let recipient = AttributePath::attribute("escrow").index(1).then("age");
-        let second = Selector::ElementKeyInt(1);
-        assert_eq!(sent(recipient), Some(vec![top("escrow"), second]));
+        let whole = vec![top("openbao"), top("jwt"), top("role")];
+        assert_eq!(sent(role), Some(whole));
+        let age = AttributePath::attribute("escrow").index(1).then("age");
+        let whole = vec![top("escrow"), Selector::ElementKeyInt(1), top("age")];
+        assert_eq!(sent(age), Some(whole));
         let label = AttributePath::attribute("labels").key("team");
         assert_eq!(sent(label), Some(vec![top("labels"), entry("team")]));
         assert_eq!(sent("name".into()), Some(vec![top("name")]));
