@@ -153,7 +153,7 @@ impl Provider for PlantonProvider {
         }
         let configure = async {
             let run = run::run(self.run, &self.environment)?;
-            let caller = Caller::Ordinary;
+            let caller = Caller::Run;
             let configured =
                 platform::configure(&config, &self.environment, run, caller, &mut diagnostics);
             let configured = configured.await?;

@@ -57,7 +57,7 @@ pub(super) async fn configure(
             opened_bucket = Some((bucket, key));
             platform
         }
-        Choice::Embedded(directory) => embedded(&directory, &organization).await?,
+        Choice::Embedded(directory) => embedded(&directory, &organization, caller).await?,
         Choice::Default => {
             let directory = default_choice(environment)?;
             diagnostics.push(Diagnostic::warning(
@@ -70,7 +70,7 @@ pub(super) async fn configure(
                     directory.display()
                 ),
             ));
-            embedded(&directory, &organization).await?
+            embedded(&directory, &organization, caller).await?
         }
     };
     let organization = Organization::new(organization, platform)
@@ -204,10 +204,18 @@ fn no_data_folder() -> Diagnostic {
     .at(AttributePath::attribute("embedded").then("path"))
 }
 
-async fn embedded(directory: &Path, organization: &Slug) -> Result<Platform, Diagnostic> {
+/// Opens an embedded platform. Only a run of Terraform opens one without its key file: a command,
+/// such as a migration to it, would begin what the key is needed to end.
+async fn embedded(
+    directory: &Path,
+    organization: &Slug,
+    caller: Caller,
+) -> Result<Platform, Diagnostic> {
     let opened = open_with_key(directory, DatabaseOptions::default(), open_key).await;
     let (database, key_file) = match opened {
-        Err(EmbeddedError::Database(error)) if error.kind() == DatabaseErrorKind::KeyMissing => {
+        Err(EmbeddedError::Database(error))
+            if error.kind() == DatabaseErrorKind::KeyMissing && caller == Caller::Run =>
+        {
             return without_key(directory, organization, &error)
                 .await
                 .map_err(|error| EmbeddedError::from(error).diagnostic(directory));

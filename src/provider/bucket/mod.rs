@@ -34,7 +34,9 @@ pub(super) const URL_VARIABLE: &str = "PLANTON_BUCKET_URL";
 /// Who is about to use an organization.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Caller {
-    /// A run of Terraform, or a command that trusts the records.
+    /// A run of Terraform. What it refreshes needs no key.
+    Run,
+    /// A command that trusts the records.
     Ordinary,
     /// A command that prints the keys for somebody to compare, or that opens one envelope.
     Inspection,
@@ -153,7 +155,7 @@ fn of_service(key: ServiceKey, pins: &KekPins, caller: Caller) -> Result<Keys, D
         let checked = connector.check(settings, Some(&key.credential));
         checked.map_err(|error| encryption::unusable(settings, error))?;
     }
-    if key.leaves_mac_key_open() && pins.organization.is_none() && caller == Caller::Ordinary {
+    if key.leaves_mac_key_open() && pins.organization.is_none() && caller != Caller::Inspection {
         return Err(fingerprint_required(&key));
     }
     let kek = |settings, credential| -> Arc<dyn ProvisionKek> {

@@ -260,6 +260,12 @@ fn without_the_key_file(scene: &Scene, estate: &Estate) {
     reader.write("main.tf", read).unwrap();
     let remedy = "Restore the key file from a copy";
     has(&reader.fails(&[]), &["Encryption Key Missing", remedy]);
+    // A command would begin what the key is needed to end.
+    let status = operator::run(scene, &["platform", "status"], &[]);
+    has(
+        &operator::told(&status, 1),
+        &["Embedded Platform Not Usable", "without its key file"],
+    );
     assert!(
         !file.exists(),
         "a key was made for a database that has another"

@@ -11,6 +11,7 @@ use crate::catalog::{
     CatalogError, CatalogErrorKind, Compared, Loaded, OrganizationRecord, OrganizationState,
     Revision,
 };
+use crate::deadline::OperationContext;
 use planton_envelope::MacKey;
 
 /// How often first use is retried after a conflict with another process.
@@ -40,7 +41,13 @@ impl Organization {
     pub(super) async fn first_use(&self, escrow: &[DeclaredKek]) -> Result<Opened, OperationError> {
         let mut found = self.load().await?;
         for _ in 0..=INITIALIZE_TRIES {
-            match self.try_initialize(found, escrow).await? {
+            // The record was read, so the platform is there: the writes get all of their tries.
+            let context = OperationContext {
+                max_tries: None,
+                ..OperationContext::current()
+            };
+            let tried = context.scope(Box::pin(self.try_initialize(found, escrow)));
+            match tried.await? {
                 Ok(opened) => return Ok(opened),
                 Err(now) => found = now,
             }

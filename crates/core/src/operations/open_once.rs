@@ -66,7 +66,9 @@ impl<T> OpenOnce<T> {
             // Boxed, since the future of an opening is large.
             let opening = Box::pin(open());
             let begun = Instant::now();
-            let is_repeated = self.has_failed_recently();
+            // A commit insists on its tries.
+            let insists = OperationContext::current().insisted_tries > 0;
+            let is_repeated = self.has_failed_recently() && !insists;
             let opened = match is_repeated {
                 true => {
                     let context = OperationContext {
