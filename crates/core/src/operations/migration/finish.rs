@@ -115,7 +115,7 @@ impl Migration {
             is_complete: true,
             ..Migrated::default()
         };
-        if let Some(begun) = self.reopen(&source, &target, mac_key)? {
+        if let Some(begun) = self.reopen(&source, &target, mac_key).await? {
             let mut copying = Copying::new(self, &begun, interrupt).await?;
             copying.sweeps = true;
             copying.pass(&mut done, report).await?;
@@ -133,7 +133,7 @@ impl Migration {
         interrupt: &Interrupt,
     ) -> Result<Vec<Unmoved>, OperationError> {
         let mac_key = self.source.keys().mac_key().await?;
-        match self.reopen(source, target, mac_key)? {
+        match self.reopen(source, target, mac_key).await? {
             Some(begun) => Copying::new(self, &begun, interrupt).await?.close().await,
             None => Ok(Vec::new()),
         }

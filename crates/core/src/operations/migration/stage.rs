@@ -241,7 +241,7 @@ impl Migration {
         self.target.keys().expect_pinned(mac_key)?;
         let target_keys = &self.target.platform;
         match target {
-            Some(target) => self.target.expect_recorded_keys(&target.record)?,
+            Some(target) => self.expect_openable(&target.record).await?,
             None => {
                 self.target.resolve_keys().await?;
                 self.target.catalog.expect_usable().await?;
@@ -319,7 +319,7 @@ impl Migration {
 
     /// Opens the target of a migration that is done. Returns the migration; `None` if the source
     /// does not name it.
-    pub(super) fn reopen(
+    pub(super) async fn reopen(
         &self,
         source: &Held,
         target: &Held,
@@ -328,13 +328,24 @@ impl Migration {
         let OrganizationState::Moved { migration, .. } = &source.record.state else {
             return Ok(None);
         };
-        self.target.expect_recorded_keys(&target.record)?;
+        self.expect_openable(&target.record).await?;
         self.adopt_target(&target.record, mac_key)?;
         Ok(Some(Begun {
             moved: migration.clone(),
             is_resumed: false,
             is_return: false,
         }))
+    }
+
+    /// Checks that the keys at hand are those of the target's record. A target under a lost key
+    /// must not become the organization's platform, though copies are wrapped under the new key.
+    ///
+    /// The MAC of the record covers the wraps, so what they hold is the organization's MAC key.
+    async fn expect_openable(&self, record: &OrganizationRecord) -> Result<(), OperationError> {
+        self.target.expect_recorded_keys(record)?;
+        let keys = self.target.keys();
+        keys.unwrap_mac_key(record.uuid, &wraps(record)).await?;
+        Ok(())
     }
 
     /// Opens the target in this process as it is going to be.

@@ -6,6 +6,7 @@ mod refusals;
 mod returns;
 mod rivals;
 mod stragglers;
+mod target_keys;
 mod unopened;
 
 use std::sync::Arc;

@@ -45,7 +45,7 @@ fn counts(pair: &Pair) -> Vec<usize> {
 }
 
 /// Returns every call of a whole migration.
-async fn calls() -> Vec<Call> {
+pub(super) async fn calls() -> Vec<Call> {
     let pair = Pair::new();
     filled(&pair).await;
     let before = counts(&pair);
