@@ -28,6 +28,7 @@ mod report;
 mod stage;
 mod stragglers;
 mod survey;
+mod target;
 mod versions;
 
 use std::sync::Arc;
