@@ -1,5 +1,7 @@
 //! Migrations between two platforms in memory.
 
+mod damaged;
+mod default_backend;
 mod kills;
 mod late_writers;
 mod refusals;
@@ -20,6 +22,7 @@ use crate::operations::{Ends, Migrated, Migration};
 use crate::store::{Deletion, SecretStore as _};
 
 /// Two platforms that reach the same registered backends and the same keys of customers.
+#[derive(Clone, Debug)]
 pub(super) struct Pair {
     pub(super) source: World,
     pub(super) target: World,
