@@ -209,6 +209,31 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_creation_is_sent_until_its_look_is_too_old_and_no_longer() {
+        let (store, catalog) = catalog();
+        let at = BootTime::now().before(ALMOST);
+        catalog.last_look.set(at);
+        let (send, sent) = tokio::sync::oneshot::channel();
+        store.before(CatalogVerb::Write, 1, async move {
+            let _ = send.send(OperationContext::current().send_until);
+        });
+        created(&catalog).await.unwrap();
+        let until = sent.await.unwrap().unwrap();
+        assert_eq!(until, at.after(LOOK_SERVES));
+
+        // The process of a migration fills its target without a look.
+        let (store, catalog) = self::catalog();
+        catalog.fill();
+        let (send, sent) = tokio::sync::oneshot::channel();
+        store.before(CatalogVerb::Write, 1, async move {
+            let _ = send.send(OperationContext::current().send_until);
+        });
+        created(&catalog).await.unwrap();
+        assert_eq!(sent.await.unwrap(), None);
+        assert_eq!(store.calls(CatalogVerb::ReadFenced), 0);
+    }
+
+    #[tokio::test]
     async fn a_creation_whose_answer_is_lost_while_its_look_serves_fails_as_any_other() {
         let (store, catalog) = catalog();
         catalog.last_look.set(BootTime::now());

@@ -349,7 +349,7 @@ fn parse<T: DeserializeOwned>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::catalog::{EntryRecord, InMemoryCatalog};
+    use crate::catalog::{CatalogVerb, EntryRecord, InMemoryCatalog, SecretDocument};
     use crate::store::RemoteName;
 
     //= docs/format.md#19-records
@@ -378,5 +378,45 @@ mod tests {
         assert_eq!(stored.body, body);
         let mac = mac_key.mac("entries/x", body.as_bytes());
         assert_eq!(stored.mac, mac.map(|byte| format!("{byte:02x}")).concat());
+    }
+
+    /// Returns a catalog whose standby still has `stale` under a key, and the key.
+    fn lagging(stale: &str) -> (Arc<InMemoryCatalog>, Catalog, RecordKey) {
+        let store = Arc::new(InMemoryCatalog::new());
+        let key = RecordKey::new("secrets/db");
+        let record = |body: &str| StoredRecord {
+            body: body.to_owned(),
+            mac: String::new(),
+        };
+        store.overwrite(&key, record(stale));
+        store.serve_stale(&key);
+        let document = SecretDocument {
+            generation: 7,
+            ..SecretDocument::default()
+        };
+        let body = serde_json::to_string(&document).expect("plain JSON");
+        store.overwrite(&key, record(&body));
+        (Arc::clone(&store), Catalog::new(store), key)
+    }
+
+    /// A document that a migration had replaced before the organization came back.
+    const MOVED: &str = r#"{"moved":{"id":"00000000-0000-0000-0000-000000000000","place":{"block":"embedded","arguments":{}},"since":"2026-01-01T00:00:00Z"},"document":{}}"#;
+
+    #[tokio::test]
+    async fn a_moved_document_of_a_lagging_standby_is_read_again_behind_a_fence() {
+        let (store, catalog, key) = lagging(MOVED);
+        let loaded = catalog.load::<SecretDocument>(&key).await;
+        let loaded = loaded.expect("read").expect("there");
+        assert_eq!(loaded.record.generation, 7);
+        assert_eq!(store.calls(CatalogVerb::ReadFenced), 1);
+    }
+
+    #[tokio::test]
+    async fn a_document_that_does_not_parse_is_corrupt_at_once() {
+        let (store, catalog, key) = lagging("{}}");
+        let loaded = catalog.load::<SecretDocument>(&key).await;
+        let error = loaded.expect_err("no document");
+        assert_eq!(error.kind(), CatalogErrorKind::Corrupt);
+        assert_eq!(store.calls(CatalogVerb::ReadFenced), 0);
     }
 }
