@@ -20,3 +20,4 @@ mod official;
 mod probe;
 mod races;
 mod restored;
+mod sweeps;
