@@ -55,8 +55,9 @@ pub(super) fn catalog(error: &CatalogError) -> Diagnostic {
         K::Moved => return super::organization::elsewhere(error),
         K::Altered => (
             "Catalog Record Altered",
-            "The record's authentication code is invalid: the record was changed without the \
-             organization's key. The provider writes and opens nothing that depends on it",
+            "The record was changed without the organization's key: its authentication code is \
+             invalid, or it is the record of another name. The provider writes and opens nothing \
+             that depends on it",
             "Find out who can write to the platform's storage, and restore the record.",
         ),
         K::Corrupt => (

@@ -129,7 +129,7 @@ fn records_that_somebody_changed_are_told() {
       in ephemeral "planton_secret" "open_altered"
       at ephemeral "planton_secret" "open_altered" {
 
-    The record's authentication code is invalid: the record was changed without the organization's key. The provider writes and opens nothing that depends on it (verify: secrets/<15 hex>).
+    The record was changed without the organization's key: its authentication code is invalid, or it is the record of another name. The provider writes and opens nothing that depends on it (verify: secrets/<15 hex>).
 
     Find out who can write to the platform's storage, and restore the record.
     "#);
@@ -149,7 +149,7 @@ fn records_that_somebody_changed_are_told() {
       in ephemeral "planton_secret" "open_moved"
       at ephemeral "planton_secret" "open_moved" {
 
-    The record's authentication code is invalid: the record was changed without the organization's key. The provider writes and opens nothing that depends on it (verify: secrets/<15 hex>).
+    The record was changed without the organization's key: its authentication code is invalid, or it is the record of another name. The provider writes and opens nothing that depends on it (read: secrets/<15 hex>).
 
     Find out who can write to the platform's storage, and restore the record.
     "#);
@@ -171,7 +171,7 @@ fn records_that_somebody_changed_are_told() {
       in resource "planton_secret" "altered"
       at resource "planton_secret" "altered" {
 
-    The record's authentication code is invalid: the record was changed without the organization's key. The provider writes and opens nothing that depends on it (verify: secrets/<15 hex>).
+    The record was changed without the organization's key: its authentication code is invalid, or it is the record of another name. The provider writes and opens nothing that depends on it (verify: secrets/<15 hex>).
 
     Find out who can write to the platform's storage, and restore the record.
     "#);

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{BackendKeys, Owner, Record, Removals};
+use super::{BackendKeys, Owner, Record, RecordKey, Removals};
 use crate::names::Slug;
 use crate::store::{NativeVersionId, RemoteName, StoreSettings};
 use planton_envelope::KekId;
@@ -52,6 +52,11 @@ pub(crate) struct BackendDocument {
 }
 
 impl BackendDocument {
+    /// Returns the key of the document of the backend `name`.
+    pub(crate) fn key_of(name: &Slug) -> RecordKey {
+        RecordKey::new(format!("backends/{name}"))
+    }
+
     /// Returns whether a backend that the document lacks, and that a caller saw at the generation
     /// `seen`, may be of a history that was abandoned.
     ///

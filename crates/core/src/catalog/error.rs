@@ -24,7 +24,8 @@ pub enum CatalogErrorKind {
     Removed,
     /// A migration has moved the record to another platform, or has not completed it here.
     Moved,
-    /// The record's MAC does not verify: it was changed without the MAC key.
+    /// The record was changed without the MAC key: its MAC does not verify, or it is the record
+    /// of another key.
     Altered,
     /// The platform is not set up as required (a missing mount, KV version 1).
     Misconfigured,
@@ -47,7 +48,7 @@ impl ErrorKind for CatalogErrorKind {
             Self::Unexpected => "received an unexpected response",
             Self::Removed => "found a deleted record",
             Self::Moved => "found that the organization is at another platform",
-            Self::Altered => "found a record whose MAC does not verify",
+            Self::Altered => "found an altered record",
             Self::Misconfigured => "failed: not configured as required",
         }
     }

@@ -13,11 +13,11 @@ use serde::de::DeserializeOwned;
 
 use super::{
     BackendDocument, CatalogError, CatalogErrorKind, DefaultBackendRecord, EntryRecord,
-    ORGANIZATION_RECORD, OrganizationRecord, SecretDocument,
+    ORGANIZATION_RECORD, OfKey, OrganizationRecord, SecretDocument,
 };
 
 /// A record as the catalog stores it, perhaps with generations of its own.
-pub(crate) trait Generations: DeserializeOwned {
+pub(crate) trait Generations: OfKey + DeserializeOwned {
     /// Raises each generation of the record to `floor`, unless it is greater.
     fn raise_to(&mut self, floor: u64);
 }

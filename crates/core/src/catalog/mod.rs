@@ -15,6 +15,7 @@ mod last_look;
 #[cfg(any(test, feature = "testing"))]
 mod memory;
 mod moved;
+mod of_key;
 mod organization_record;
 mod ownership;
 mod removals;
@@ -47,6 +48,7 @@ pub(crate) use kek_records::{BackendKeys, KekRecord};
 pub use memory::{CatalogSnapshot, CatalogVerb, InMemoryCatalog};
 pub use moved::{Elsewhere, MoveProgress, Place};
 pub(crate) use moved::{Form, Move, MovedRecord};
+pub(crate) use of_key::OfKey;
 pub(crate) use organization_record::{
     OrganizationRecord, OrganizationState, Restoration, RestorationState, WrappedMacKey,
 };

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::{Catalog, CatalogError, CatalogErrorKind, Generations, Record, RecordKey};
+use super::{Catalog, CatalogError, CatalogErrorKind, Generations, OfKey, Record, RecordKey};
 
 /// A platform, as the provider block names it. It contains no credential.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -92,6 +92,12 @@ impl<T> Form<T> {
             Self::Moved(moved) => &moved.document,
             Self::Here(document) => document,
         }
+    }
+}
+
+impl<T: OfKey> OfKey for Form<T> {
+    fn may_be_of(&self, key: &RecordKey) -> bool {
+        self.document().may_be_of(key)
     }
 }
 

@@ -30,6 +30,11 @@ impl Removals {
         self.0.is_empty()
     }
 
+    /// Returns the identities of what was removed.
+    pub(crate) fn uuids(&self) -> impl Iterator<Item = Uuid> {
+        self.0.iter().map(|removal| removal.uuid)
+    }
+
     /// Notes that the write of this generation removes `uuid`. The oldest removals are dropped.
     pub(crate) fn note(&mut self, uuid: Uuid, generation: u64) {
         self.0.retain(|removal| removal.uuid != uuid);

@@ -270,13 +270,20 @@ impl Catalog {
     ///
     /// # Errors
     ///
-    /// `Corrupt` if the body is not a record.
+    /// `Corrupt` if the body is not a record; `Altered` if it is that of another key.
     pub(crate) fn parse<T: Generations>(
         &self,
         key: &RecordKey,
         stored: (StoredRecord, Revision),
     ) -> Result<Loaded<T>, CatalogError> {
         let mut loaded: Loaded<T> = parse(key, stored)?;
+        if !loaded.record.may_be_of(key) {
+            return Err(CatalogError::new(
+                CatalogErrorKind::Altered,
+                "read",
+                key.as_str(),
+            ));
+        }
         loaded.record.raise_to(self.floor.value());
         Ok(loaded)
     }

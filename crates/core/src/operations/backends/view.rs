@@ -187,7 +187,7 @@ impl Backends<'_> {
     }
 
     /// Refreshes a backend that the caller saw at the generation `seen`. Sends no request to
-    /// the backend or to a KEK.
+    /// the backend, and none to a KEK unless the backend is gone.
     ///
     /// # Errors
     ///
@@ -195,8 +195,9 @@ impl Backends<'_> {
     ///
     /// # Security
     ///
-    /// Verifies no MAC: the result is for display, and nothing is opened or written because
-    /// of it.
+    /// Verifies no MAC of a record that has the backend: the result is for display, and nothing is
+    /// opened or written because of it. A record that ends it is verified if the MAC key is at
+    /// hand.
     pub async fn refresh(
         self,
         name: &Slug,
@@ -218,16 +219,19 @@ impl Backends<'_> {
                 found: loaded.record.generation,
             });
         }
-        let document = loaded.record;
+        let document = &loaded.record;
         let record = document.backend.as_ref();
         let floor = self.organization.catalog.floor.value();
         let is_abandoned = |seen| document.may_be_abandoned(uuid, seen, floor);
         Ok(match record.filter(|record| record.uuid == uuid) {
             Some(record) => {
-                RefreshedBackend::Present(Box::new(self.view_of(&document, record, catalog)))
+                RefreshedBackend::Present(Box::new(self.view_of(document, record, catalog)))
             }
             None if seen.is_some_and(is_abandoned) => RefreshedBackend::RecordMissing,
-            None => RefreshedBackend::Gone,
+            None => {
+                self.organization.keys().verify_end(&loaded).await?;
+                RefreshedBackend::Gone
+            }
         })
     }
 }

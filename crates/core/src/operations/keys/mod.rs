@@ -17,8 +17,12 @@ use super::keyrings::OrganizationKeyring;
 use super::organization::Opened;
 use super::sealing::{unwrap, wrap_with};
 use super::{OperationError, Organization};
+use crate::catalog::Loaded;
 use crate::catalog::{KekRecord, OrganizationRecord, WrappedMacKey};
-use crate::kek::{KekError, KeyEncryptionKey, Keyring, OrganizationFingerprint, Rewrap, WrapNames};
+use crate::deadline::OperationContext;
+use crate::kek::{
+    KekError, KekErrorKind, KeyEncryptionKey, Keyring, OrganizationFingerprint, Rewrap, WrapNames,
+};
 use crate::names::{PLATFORM_BACKEND, Slug};
 use planton_envelope::{KekId, MacKey, WrapBinding, WrappedKey};
 
@@ -98,6 +102,25 @@ impl<'a> Keys<'a> {
             Ok(unwrapped)
         });
         unwrapped.await
+    }
+
+    /// Verifies a record that takes an object out of a state, if the MAC key is at hand. A role
+    /// that only plans may not unwrap it, and a refresh works while it is disabled.
+    ///
+    /// # Errors
+    ///
+    /// `Catalog(Altered)`; `AnotherFingerprint`; `Kek(Refused)` if the wraps of the MAC key are not
+    /// of its KEK.
+    pub(crate) async fn verify_end<T>(self, loaded: &Loaded<T>) -> Result<(), OperationError> {
+        let once = OperationContext {
+            max_tries: Some(1),
+            ..OperationContext::current()
+        };
+        match once.scope(self.mac_key()).await {
+            Ok(mac_key) => Ok(loaded.verify(mac_key)?),
+            Err(OperationError::Kek(error)) if error.kind() != KekErrorKind::Refused => Ok(()),
+            Err(error) => Err(error),
+        }
     }
 
     /// Sends, side by side, the requests that the first creation of a process needs for its

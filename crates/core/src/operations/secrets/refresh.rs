@@ -67,7 +67,8 @@ pub enum Refreshed {
 impl Secrets<'_> {
     /// Checks whether a secret and its current version exist.
     ///
-    /// Sends one request to the catalog, one to the backend, and none to a KEK. If the
+    /// Sends one request to the catalog, one to the backend, and none to a KEK unless the secret is
+    /// gone. If the
     /// version is missing, reads the record again. If the caller has marks and many secrets are
     /// refreshed, a listing may take the place of both requests.
     ///
@@ -77,8 +78,9 @@ impl Secrets<'_> {
     ///
     /// # Security
     ///
-    /// Verifies no MAC of the secret's record: the result is for display, and nothing is
-    /// written or opened because of it. The backend must be at the place where it was [seen
+    /// Verifies no MAC of a record that has the secret: the result is for display, and nothing is
+    /// written or opened because of it. A record that ends the secret is verified if the MAC key is
+    /// at hand: the state drops the secret because of it. The backend must be at the place where it was [seen
     /// before](crate::operations::Backends::remember).
     pub async fn refresh(self, request: &RefreshSecret) -> Result<Refreshed, OperationError> {
         self.organization.learn_floor().await?;
@@ -155,11 +157,11 @@ impl Secrets<'_> {
                 let floor = self.organization.catalog.floor.value();
                 document.may_be_abandoned(request.uuid, seen, floor)
             });
-            return Ok(if document.has_no_past() || may_be_abandoned {
-                Refreshed::RecordMissing
-            } else {
-                Refreshed::Gone
-            });
+            if document.has_no_past() || may_be_abandoned {
+                return Ok(Refreshed::RecordMissing);
+            }
+            self.organization.keys().verify_end(loaded).await?;
+            return Ok(Refreshed::Gone);
         };
         // An unverified record could otherwise redirect the refresh, and make the caller
         // discard what it saw of the backend.

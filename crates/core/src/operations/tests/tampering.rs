@@ -3,6 +3,7 @@
 
 use super::*;
 use crate::catalog::{CatalogErrorKind, StoredRecord, record_key_of_name};
+use crate::kek::KekErrorKind;
 
 fn altered<T: std::fmt::Debug>(result: &Result<T, OperationError>) {
     assert!(
@@ -201,4 +202,58 @@ async fn a_key_that_the_record_does_not_name_is_not_asked() {
     let refused = matches!(opened, Err(OperationError::EnvelopeRefused { .. }));
     assert!(refused, "{opened:?}");
     assert_eq!(world.counts().unwrap, unwrapped);
+}
+
+/// Puts the record of `from` in the place of `to`'s, as a restore that went wrong does.
+async fn misplace(world: &World, from: &str, to: &str) {
+    let key = |named| record_key_of_name(&name(named));
+    let record = world.stored(&key(from)).await.unwrap();
+    world.catalog.overwrite(&key(to), record);
+}
+
+#[tokio::test]
+async fn the_record_of_another_name_ends_no_secret() {
+    for withheld in [false, true] {
+        let world = World::new();
+        let view = created(&world, "db", "hunter2").await;
+        let other = created(&world, "other", "theirs").await;
+        misplace(&world, "other", "db").await;
+        if withheld {
+            world
+                .kek
+                .deny(KekVerb::Unwrap, KekErrorKind::PermissionDenied);
+        }
+        altered(&refreshed(&world, &view).await);
+        world.kek.allow();
+        let interrupt = Interrupt::default();
+        let process = world.process();
+        let secrets = process.secrets();
+        secrets.delete(&own(&other), &interrupt).await.unwrap();
+        // That of a tombstone.
+        misplace(&world, "other", "db").await;
+        if withheld {
+            world
+                .kek
+                .deny(KekVerb::Unwrap, KekErrorKind::PermissionDenied);
+        }
+        altered(&refreshed(&world, &view).await);
+    }
+}
+
+#[tokio::test]
+async fn a_forged_end_leaves_the_state_alone_where_the_mac_key_is_at_hand() {
+    let world = World::new();
+    let view = created(&world, "db", "hunter2").await;
+    let forge = |body: &str| {
+        let mut document: serde_json::Value = serde_json::from_str(body).unwrap();
+        document.as_object_mut().unwrap().remove("current");
+        document.to_string()
+    };
+    world.alter(&view.name, forge).await;
+    altered(&refreshed(&world, &view).await);
+    // A role that only plans finds out in its next apply.
+    world
+        .kek
+        .deny(KekVerb::Unwrap, KekErrorKind::PermissionDenied);
+    assert_eq!(refreshed(&world, &view).await.unwrap(), Refreshed::Gone);
 }
