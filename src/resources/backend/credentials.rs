@@ -6,10 +6,11 @@ use super::settings::{
     AMBIENT, STATIC, TRIGGER, chosen, credential, credential_source, known_credential,
     store_settings,
 };
+use super::state::Identity;
 use crate::session::Configured;
 use crate::setting::Setting;
-use planton_core::operations::StoreCredential;
-use planton_plugin::{Diagnostic, PrivateData, UpdateRequest, Value};
+use planton_core::operations::{PlannedConnection, StoreCredential};
+use planton_plugin::{Diagnostic, PlanRequest, PrivateData, UpdateRequest, Value};
 use planton_vendors::{BACKEND_TYPES, Change, Field, Holds};
 
 /// Change of the trigger, `credentials_wo_version`, since the last apply.
@@ -119,6 +120,29 @@ pub(super) fn credential_to_save(request: &UpdateRequest) -> Option<StoreCredent
         && !is_static(prior)
         && request.planned_private.bytes(SEEN) != Some(b"true".as_slice());
     (!is_held_back && takes_credential(prior, planned, config)).then(|| credential(config))
+}
+
+/// Lets the refreshes and the ephemeral reads of this plan use the credential that it saves, with
+/// the settings beside it: the present one may have expired. A plan that saves none leaves them
+/// the present one.
+pub(super) fn use_planned(
+    takes_credential: bool,
+    identity: &Identity,
+    request: &PlanRequest,
+    session: &Configured,
+) {
+    let given = || {
+        let settings = store_settings(&request.config)?;
+        let credential = known_credential(&request.config)?;
+        (!credential.is_empty()).then_some(PlannedConnection {
+            uuid: identity.uuid,
+            settings,
+            credential,
+        })
+    };
+    let planned = takes_credential.then(given).flatten();
+    let backends = session.organization.backends();
+    backends.plan_connection(&identity.name, planned);
 }
 
 /// Rejects a credential that does not match its settings, if both are known.

@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use super::SecretBackendResource;
 use super::credentials::{
     check_credential, check_kept, decided_by_the_apply, may_be_hidden, planned_source,
-    takes_credential, with_seen_credential,
+    takes_credential, use_planned, with_seen_credential,
 };
 use super::keys;
 use super::lost_credentials::{Bare, Replaced};
@@ -185,14 +185,19 @@ fn plan_in_place(
     let stored = write_only_as_null(&schema(), planned.clone());
     // Credentials are not checked while they wait for their trigger, or while
     // `ignore_changes` may hide them until the apply.
-    if takes_credential(prior, &stored, &request.config) {
+    let takes_credential = takes_credential(prior, &stored, &request.config);
+    if takes_credential {
         if !may_be_hidden(prior, &planned, &request.config) {
             check_credential(&request.config, session)?;
         }
     } else {
         check_kept(prior, &request.config, session)?;
     }
-    let is_deleting = Anchor::read(&request.prior_private)?.deleting;
+    let anchor = Anchor::read(&request.prior_private)?;
+    if let Some(session) = session.filter(|_| is_own(&anchor)) {
+        use_planned(takes_credential, &identity, &request, session);
+    }
+    let is_deleting = anchor.deleting;
     let differs = |ignored: &str| {
         let mut attributes = stored.entries().into_iter().flatten();
         attributes.any(|(name, value)| name != ignored && value != prior.attribute(name))

@@ -112,14 +112,20 @@ pub(super) fn give_way_to_others(
     has(&refused, &["Secret Backend Login Failed"]);
     assert_eq!(workspace.secret("db")["version"], 2);
 
-    // With the trigger, and without a refresh by the old credential, as the guide says.
-    write(&with(&third, "3"), LATER);
-    let unasked = ["-refresh=false"];
-    let outcome = workspace.apply_with(&rescued, &unasked).unwrap();
-    outcome.ok().unwrap();
+    // With the trigger. The same plan reads by the new credential.
+    write(&with(&third, "3"), &format!("{LATER}{READ_BY_THE_PLAN}"));
+    workspace.settled(&rescued);
     workspace.unchanged(&rotated);
+    assert_eq!(place.read(scene, "copy"), "second value");
 }
 
 const LATER: &str = "resource \"planton_secret\" \"later\" {\n  name = \"later\"\n  backend = \
                      planton_secret_backend.own.name\n  value_wo = var.value\n  value_wo_version = \
                      \"1\"\n}\n";
+
+/// An ephemeral resource of known arguments is opened by the plan.
+const READ_BY_THE_PLAN: &str = "ephemeral \"planton_secret\" \"db\" {\n  id = \
+                                planton_secret.db.id\n}\nresource \"planton_secret\" \"copy\" {\n  \
+                                name = \"copy\"\n  value_wo = \
+                                ephemeral.planton_secret.db.value\n  value_wo_version = \
+                                planton_secret.db.revision\n}\n";

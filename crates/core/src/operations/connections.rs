@@ -4,9 +4,10 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::backend::Backend;
+use super::backends::PlannedConnection;
 use super::open_once::OpenOnce;
 use super::rollback_guard::{RollbackGuard, SeenBackend};
-use crate::catalog::{BackendDocument, Loaded};
+use crate::catalog::{BackendDocument, BackendRecord, Loaded};
 use crate::names::Slug;
 
 /// The backends that this process has opened, by name, and its cached default backend.
@@ -20,6 +21,7 @@ pub(crate) struct Connections {
     /// conflict with each other.
     pub(crate) fencing: tokio::sync::Mutex<()>,
     kinds: Mutex<HashMap<Slug, String>>,
+    planned: Mutex<HashMap<Slug, Arc<PlannedConnection>>>,
     pub(crate) rollback_guard: RollbackGuard,
 }
 
@@ -43,6 +45,33 @@ impl Connections {
         opened.remove(name);
         let mut kinds = self.kinds.lock().unwrap_or_else(PoisonError::into_inner);
         kinds.remove(name);
+    }
+
+    /// Sets how a plan connects to the backend, which is opened again.
+    pub(crate) fn plan_connection(&self, name: &Slug, planned: Option<PlannedConnection>) {
+        let replaced = {
+            let mut all = self.planned.lock().unwrap_or_else(PoisonError::into_inner);
+            let is_planned = planned.is_some();
+            let before = match planned {
+                Some(planned) => all.insert(name.clone(), Arc::new(planned)),
+                None => all.remove(name),
+            };
+            is_planned || before.is_some()
+        };
+        if replaced {
+            let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
+            opened.remove(name);
+        }
+    }
+
+    /// Returns how a plan connects to the backend of this record.
+    pub(crate) fn planned_connection(
+        &self,
+        record: &BackendRecord,
+    ) -> Option<Arc<PlannedConnection>> {
+        let all = self.planned.lock().unwrap_or_else(PoisonError::into_inner);
+        let planned = all.get(&record.name)?;
+        (planned.uuid == record.uuid).then(|| Arc::clone(planned))
     }
 
     pub(crate) fn kind(&self, name: &Slug) -> Option<String> {

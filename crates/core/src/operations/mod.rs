@@ -56,8 +56,8 @@ pub use crate::store::{ConnectStore, RemoteName, StoreCredential, StoreErrorKind
 pub(crate) use backend::Backend;
 pub use backends::{
     BackendArguments, BackendOnDestroy, BackendView, Backends, DeleteBackend, DeletedBackend,
-    Destroyed, ForgettableBackend, KekView, KeyComparison, RefreshedBackend, RegisterBackend,
-    RegisteredBackend, UpdateBackend,
+    Destroyed, ForgettableBackend, KekView, KeyComparison, PlannedConnection, RefreshedBackend,
+    RegisterBackend, RegisteredBackend, UpdateBackend,
 };
 pub use backup::{
     AcceptRollback, AcceptedRollback, AfterRestore, BackedUp, BackupFileError, BackupHeader,

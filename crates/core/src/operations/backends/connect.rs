@@ -8,13 +8,12 @@ use super::Backends;
 use crate::catalog::{BackendDocument, BackendRecord, Loaded, SecretRecord};
 use crate::names::Slug;
 use crate::operations::connections::Connection;
-use crate::operations::credential::{CredentialOwner, CredentialUse};
 use crate::operations::held_document::Document as _;
 use crate::operations::keyrings::{BackendKeyring, OrganizationKeyring};
 use crate::operations::marker::Marker;
 use crate::operations::rollback_guard::SeenBackend;
 use crate::operations::{Backend, NAME_PREFIX, OperationError, PLATFORM_BACKEND};
-use crate::store::{StoreCapability, StoreCredential};
+use crate::store::StoreCapability;
 
 /// Evidence on which the settings in a backend's record are accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -286,22 +285,7 @@ impl Backends<'_> {
             record,
             seen,
         } = found;
-        let credential = match &record.credential {
-            None => StoreCredential::new(),
-            Some(sealed) => {
-                let usage = CredentialUse::store(
-                    CredentialOwner::backend(record.uuid, name),
-                    &record.settings,
-                );
-                keyring.open_credential(usage, sealed).await?
-            }
-        };
-        let store = self
-            .organization
-            .platform
-            .connector
-            .connect(&record.settings, &credential)
-            .await?;
+        let store = self.store_of(&record, keyring).await?;
         Ok(Connection {
             backend: Backend {
                 uuid: record.uuid,

@@ -13,6 +13,7 @@ mod declaration;
 mod delete;
 mod forget;
 mod moved_keys;
+mod planned;
 mod probe;
 mod recheck;
 mod record;
@@ -26,6 +27,7 @@ pub use declaration::{RegisterBackend, RegisteredBackend};
 pub use delete::{DeleteBackend, DeletedBackend, Destroyed};
 pub use forget::ForgettableBackend;
 pub use moved_keys::KeyComparison;
+pub use planned::PlannedConnection;
 pub use update::UpdateBackend;
 pub use view::{BackendView, KekView, RefreshedBackend};
 

@@ -117,6 +117,7 @@ impl Backends<'_> {
         interrupt.before("commit backend")?;
         self.commit_reconnected(&mut held, reconnected).await?;
         self.organization.connections.forget(&request.name);
+        self.plan_connection(&request.name, None);
         crate::operations::crash_hooks::crash_point("answer");
         Ok(self.view(&held.document).await?.with_key_notes(notes))
     }

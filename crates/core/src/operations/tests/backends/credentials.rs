@@ -2,14 +2,16 @@
 //! lead to another place.
 
 use planton_envelope::{Context, Envelope, Purpose};
+use uuid::Uuid;
 
 use super::{arguments, change, create, declare, declared, password};
 use crate::catalog::{BackendDocument, CatalogErrorKind, RecordKey};
 use crate::kek::{KekErrorKind, KeyEncryptionKey, KeyPurpose, WrapNames};
-use crate::operations::tests::world::{KekVerb, World, name, rotate};
-use crate::operations::tests::{number, refreshed};
+use crate::operations::tests::world::{KekVerb, World, exposed, name, rotate};
+use crate::operations::tests::{number, refreshed, seen};
 use crate::operations::{
-    BackendView, Interrupt, OperationError, Refreshed, RegisterBackend, UpdateBackend,
+    BackendView, Interrupt, OperationError, PlannedConnection, Refreshed, RegisterBackend,
+    Selector, UpdateBackend,
 };
 use crate::store::SecretStore;
 
@@ -285,4 +287,49 @@ async fn a_lost_marker_is_not_put_again_while_a_deleted_document_may_name_a_secr
     );
     let objects = world.connector.place("a").objects();
     assert!(objects.is_empty(), "{objects:?}");
+}
+
+#[tokio::test]
+async fn a_planned_credential_is_used_before_it_is_saved() {
+    let world = World::new();
+    world.connector.demand("a", "first");
+    let process = world.warm().await;
+    let register = RegisterBackend {
+        credential: password("first"),
+        ..declare("vault", "a")
+    };
+    let view = super::register(&process, register).await.unwrap();
+    let secret = create(&process, "db", Some("vault")).await.unwrap();
+    world.connector.demand("a", "second");
+
+    let process = world.process();
+    let open = async || {
+        let selector = Selector::Name(name("db"));
+        process.secrets().open(&selector, None).await
+    };
+    assert!(matches!(open().await, Err(OperationError::Store(_))));
+    let planned = |uuid, place: &str| PlannedConnection {
+        uuid,
+        settings: declare("vault", place).settings,
+        credential: password("second"),
+    };
+    let vault = "vault".parse().unwrap();
+    let plan = |planned| process.backends().plan_connection(&vault, planned);
+    // Another backend of the name.
+    plan(Some(planned(Uuid::new_v4(), "a")));
+    assert!(matches!(open().await, Err(OperationError::Store(_))));
+    // Nothing is lost because another place has nothing of it.
+    plan(Some(planned(view.uuid, "b")));
+    let elsewhere = process.secrets().refresh(&seen(&secret)).await;
+    assert!(
+        matches!(elsewhere, Err(OperationError::BackendNotThere { .. })),
+        "{elsewhere:?}"
+    );
+    plan(Some(planned(view.uuid, "a")));
+    assert_eq!(exposed(&open().await.unwrap().value), "hunter2");
+    let seen = process.secrets().refresh(&seen(&secret)).await;
+    assert!(matches!(seen, Ok(Refreshed::Present(_))), "{seen:?}");
+    // A later plan without it, as in a process that serves several.
+    plan(None);
+    assert!(matches!(open().await, Err(OperationError::Store(_))));
 }
