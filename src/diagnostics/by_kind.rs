@@ -182,6 +182,9 @@ fn store_meaning(kind: StoreErrorKind) -> Meaning {
 
 pub(super) fn kek(error: &KekError) -> Diagnostic {
     use KekErrorKind as K;
+    if let Some(told) = super::embedded::not_created(error) {
+        return told;
+    }
     let meaning = match error.kind() {
         K::NotFound => (
             "Encryption Key Missing",

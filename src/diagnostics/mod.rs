@@ -6,6 +6,7 @@ mod backup;
 mod by_kind;
 mod configuration;
 mod default_backend;
+mod embedded;
 mod interrupted;
 mod invalid_name;
 mod keys;
@@ -23,6 +24,7 @@ pub(crate) use configuration::{
     default_environment_unknown, default_labels_unknown, different_organization, not_opened,
     not_refreshed, renamed_organization, unconfigured,
 };
+pub(crate) use embedded::embedded_not_usable;
 pub(crate) use invalid_name::{invalid_slug, plain_words};
 pub(crate) use keys::{kept, not_rotated, rewrap_denied, same_key};
 pub(crate) use organization::no_randomness;

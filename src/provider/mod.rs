@@ -2,6 +2,9 @@
 //! on its platform.
 
 mod bucket;
+mod caller;
+mod embedded;
+mod first_key;
 mod missing_key;
 mod openbao;
 mod pins;
@@ -31,7 +34,7 @@ use planton_vendors::bucket::Bucket;
 use planton_vendors::{Connector, KekConnector};
 
 pub(crate) use crate::session::{Configured, OtherKeys, warnings_about};
-pub(crate) use bucket::Caller;
+pub(crate) use caller::Caller;
 pub(crate) use place::place_of;
 pub(crate) use platform::KeyPlace;
 pub use settings::Environment;

@@ -1,28 +1,20 @@
 //! Opens the platform that the provider block or the environment variables name.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-use super::bucket::{self, BucketPlatform, Caller};
-use super::missing_key::MissingKey;
+use super::bucket::{self, BucketPlatform};
+use super::caller::Caller;
+use super::embedded;
 use super::openbao;
 use super::pins;
 use super::settings::{Environment, invalid_path};
 use crate::diagnostics::invalid_slug;
 use crate::session::{Configured, PartlyKnown};
-use planton_core::kek::{KekError, KekErrorKind, KeyEncryptionKey, LocalKek, ProvisionKek};
 use planton_core::names::Slug;
-use planton_core::operations::{Organization, Platform, Run};
+use planton_core::operations::{Organization, Run};
 use planton_plugin::{AttributePath, Diagnostic, Diagnostics, Value};
-use planton_vendors::embedded::EmbeddedCatalog;
-use planton_vendors::embedded::EmbeddedStore;
-use planton_vendors::embedded::LocalKeyFile;
-use planton_vendors::embedded::sqlite::{
-    DatabaseError, DatabaseErrorKind, DatabaseOptions, EmbeddedDatabase, KEY_FILE, KeyFileRule,
-    default_directory, open_with_key,
-};
+use planton_vendors::embedded::sqlite::default_directory;
 use planton_vendors::openbao::client::check_path;
-use planton_vendors::{Connector, KekConnector};
 
 /// Opens the organization on its platform. The block is validated, and known but for the defaults
 /// of secrets.
@@ -57,7 +49,7 @@ pub(super) async fn configure(
             opened_bucket = Some((bucket, key));
             platform
         }
-        Choice::Embedded(directory) => embedded(&directory, &organization, caller).await?,
+        Choice::Embedded(directory) => embedded::open(&directory, &organization, caller).await?,
         Choice::Default => {
             let directory = default_choice(environment)?;
             diagnostics.push(Diagnostic::warning(
@@ -70,7 +62,7 @@ pub(super) async fn configure(
                     directory.display()
                 ),
             ));
-            embedded(&directory, &organization, caller).await?
+            embedded::open(&directory, &organization, caller).await?
         }
     };
     let organization = Organization::new(organization, platform)
@@ -202,130 +194,4 @@ fn no_data_folder() -> Diagnostic {
          set.\n\nSet embedded = { path = … } in the provider block, or PLANTON_DATA_DIR.",
     )
     .at(AttributePath::attribute("embedded").then("path"))
-}
-
-/// Opens an embedded platform. Only a run of Terraform opens one without its key file: a command,
-/// such as a migration to it, would begin what the key is needed to end.
-async fn embedded(
-    directory: &Path,
-    organization: &Slug,
-    caller: Caller,
-) -> Result<Platform, Diagnostic> {
-    let opened = open_with_key(directory, DatabaseOptions::default(), open_key).await;
-    let (database, key_file) = match opened {
-        Err(EmbeddedError::Database(error))
-            if error.kind() == DatabaseErrorKind::KeyMissing && caller == Caller::Run =>
-        {
-            return without_key(directory, organization, &error)
-                .await
-                .map_err(|error| EmbeddedError::from(error).diagnostic(directory));
-        }
-        opened => opened.map_err(|error| error.diagnostic(directory))?,
-    };
-    let kek = Arc::new(LocalKek::new(key_file.root_key(), organization));
-    let former = key_file.former_root_keys().iter();
-    let former = former.map(|root| Arc::new(LocalKek::new(root, organization)) as _);
-    Ok(platform_in(database, organization, kek, former.collect()))
-}
-
-/// Opens the platform for what needs no key. The first use of the key reports that its file is
-/// missing.
-async fn without_key(
-    directory: &Path,
-    organization: &Slug,
-    missing: &DatabaseError,
-) -> Result<Platform, DatabaseError> {
-    let database = EmbeddedDatabase::open(directory, DatabaseOptions::default()).await?;
-    let remedy = missing.remedy().unwrap_or_default();
-    let kek = MissingKey::at(&directory.join(KEY_FILE), remedy);
-    Ok(platform_in(
-        database,
-        organization,
-        Arc::new(kek),
-        Vec::new(),
-    ))
-}
-
-fn platform_in(
-    database: EmbeddedDatabase,
-    organization: &Slug,
-    kek: Arc<dyn ProvisionKek>,
-    former_keks: Vec<Arc<dyn KeyEncryptionKey>>,
-) -> Platform {
-    Platform {
-        catalog: Arc::new(EmbeddedCatalog::new(database.clone(), organization.clone())),
-        // Anybody who can use a key of the file can use any, so a second key protects
-        // nothing.
-        mac_kek: kek.clone(),
-        kek,
-        former_keks,
-        kek_connector: Arc::new(KekConnector::default()),
-        store: Arc::new(EmbeddedStore::new(database)),
-        connector: Arc::new(Connector::default()),
-    }
-}
-
-fn open_key(path: &Path, rule: KeyFileRule) -> Result<LocalKeyFile, EmbeddedError> {
-    match LocalKeyFile::open(path) {
-        Err(error)
-            if error.kind() == KekErrorKind::NotFound && rule == KeyFileRule::CreateIfAbsent =>
-        {
-            // If another process created the file at the same time, this loads that file.
-            LocalKeyFile::create(path)
-                .or_else(|_| LocalKeyFile::open(path))
-                .map_err(Into::into)
-        }
-        opened => opened.map_err(Into::into),
-    }
-}
-
-/// Failure to open the embedded platform.
-#[derive(Debug)]
-enum EmbeddedError {
-    Database(DatabaseError),
-    Key(KekError),
-}
-
-impl From<DatabaseError> for EmbeddedError {
-    fn from(error: DatabaseError) -> Self {
-        Self::Database(error)
-    }
-}
-
-impl From<KekError> for EmbeddedError {
-    fn from(error: KekError) -> Self {
-        Self::Key(error)
-    }
-}
-
-impl EmbeddedError {
-    fn diagnostic(&self, directory: &Path) -> Diagnostic {
-        let (error, remedy): (&dyn std::error::Error, _) = match self {
-            Self::Database(error) => (error, error.remedy()),
-            Self::Key(error) => (error, error.remedy()),
-        };
-        let what = error.to_string();
-        // The remedy or the original error names the missing part.
-        let what = what.trim_end_matches(": not configured as required");
-        let remedy = remedy.unwrap_or("Check that the directory can be read and written.");
-        let mut chain = String::new();
-        let mut source = error.source();
-        while let Some(next) = source {
-            chain.push_str(if chain.is_empty() {
-                "\n\nOriginal error: "
-            } else {
-                ": "
-            });
-            chain.push_str(&next.to_string());
-            source = next.source();
-        }
-        Diagnostic::error(
-            "Embedded Platform Not Usable",
-            format!(
-                "The embedded platform in {} could not be opened: {what}.\n\n{remedy}{chain}",
-                directory.display()
-            ),
-        )
-        .at(AttributePath::attribute("embedded").then("path"))
-    }
 }

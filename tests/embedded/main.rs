@@ -14,6 +14,7 @@ use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::Arc;
 
 use planton_core::catalog::{CatalogErrorKind, CatalogStore, RecordKey, Revision, StoredRecord};
 use planton_core::names::Slug;
@@ -114,9 +115,14 @@ fn wait_for_go() {
 }
 
 async fn open(directory: &Path) -> EmbeddedDatabase {
-    EmbeddedDatabase::open(directory, DatabaseOptions::default())
-        .await
-        .unwrap()
+    let key = |path: &Path, _| {
+        fs::write(path, "key").unwrap();
+        Ok(())
+    };
+    let database =
+        EmbeddedDatabase::awaited(directory, DatabaseOptions::default(), Arc::new(key)).unwrap();
+    database.create().await.unwrap();
+    database
 }
 
 fn catalog(database: &EmbeddedDatabase) -> EmbeddedCatalog {

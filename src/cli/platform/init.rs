@@ -57,28 +57,24 @@ pub(super) fn run(init: &Init) -> ExitCode {
         Ok(escrow) => escrow,
         Err(failure) => return operator::fail(init.how.form(), &failure),
     };
-    operator::run_as(
-        Caller::Inspection,
-        init.how.form(),
-        |configured| async move {
-            let interrupt = operator::bounds();
-            let keys = configured.organization.keys();
-            let done = keys.initialize(&escrow, &interrupt);
-            let done = interrupt.bound(done).await?;
-            let others = match done.status.escrow.is_empty() {
-                true => OtherKeys::None,
-                false => OtherKeys::Escrow,
-            };
-            for advice in configured.advice_at_first_use(others) {
-                operator::print(&advice);
-            }
-            if let Some(warning) = configured.not_vouched(&done.status) {
-                operator::print(&warning);
-            }
-            Ok(Initialized {
-                created: done.is_new,
-                organization: (&done.status).into(),
-            })
-        },
-    )
+    operator::run_as(Caller::Creation, init.how.form(), |configured| async move {
+        let interrupt = operator::bounds();
+        let keys = configured.organization.keys();
+        let done = keys.initialize(&escrow, &interrupt);
+        let done = interrupt.bound(done).await?;
+        let others = match done.status.escrow.is_empty() {
+            true => OtherKeys::None,
+            false => OtherKeys::Escrow,
+        };
+        for advice in configured.advice_at_first_use(others) {
+            operator::print(&advice);
+        }
+        if let Some(warning) = configured.not_vouched(&done.status) {
+            operator::print(&warning);
+        }
+        Ok(Initialized {
+            created: done.is_new,
+            organization: (&done.status).into(),
+        })
+    })
 }

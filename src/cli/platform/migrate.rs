@@ -101,7 +101,7 @@ async fn opened(environment: &Environment) -> Result<Opened, Failure> {
     };
     let was_there = path.as_ref().is_some_and(|path| path.exists());
     let (source, warnings) = provider::operated(environment, Caller::Ordinary).await?;
-    let opened = provider::operated(&target, Caller::Inspection).await;
+    let opened = provider::operated(&target, Caller::Creation).await;
     let (target, more) = opened.map_err(of_target)?;
     for warning in warnings.iter().chain(&more) {
         operator::print(warning);

@@ -14,6 +14,7 @@ use super::backup::inaccessible;
 use crate::cli::identities;
 use crate::cli::operator::{self, Failure, Report};
 use crate::cli::progress::Progress;
+use crate::provider::Caller;
 use planton_core::operations::{
     self, AfterRestore, DifferentRecord, Interrupt, Organization, RestoreProgress, Restored,
 };
@@ -195,9 +196,9 @@ impl Report for Compared {
 }
 
 pub(super) fn run(restore: Restore) -> ExitCode {
-    operator::run(restore.how.form(), |organization| async move {
+    operator::run_as(Caller::Restoration, restore.how.form(), |on| async move {
         operator::interruptible(|interrupt| async move {
-            compared(organization, &restore, &interrupt).await
+            compared(on.organization, &restore, &interrupt).await
         })
         .await
     })

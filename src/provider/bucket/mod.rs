@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use serde_json::Value as Json;
 
+use super::caller::Caller;
 use super::settings::Environment;
 use crate::session::BucketKey;
 use encryption::{OrganizationKey, ServiceKey, key_of};
@@ -30,17 +31,6 @@ const VARIABLES: &str = "PLANTON_BUCKET_";
 
 /// Variable that names the bucket.
 pub(super) const URL_VARIABLE: &str = "PLANTON_BUCKET_URL";
-
-/// Who is about to use an organization.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Caller {
-    /// A run of Terraform. What it refreshes needs no key.
-    Run,
-    /// A command that trusts the records.
-    Ordinary,
-    /// A command that prints the keys for somebody to compare, or that opens one envelope.
-    Inspection,
-}
 
 /// A bucket as the platform of an organization.
 #[derive(Debug)]
@@ -155,7 +145,7 @@ fn of_service(key: ServiceKey, pins: &KekPins, caller: Caller) -> Result<Keys, D
         let checked = connector.check(settings, Some(&key.credential));
         checked.map_err(|error| encryption::unusable(settings, error))?;
     }
-    if key.leaves_mac_key_open() && pins.organization.is_none() && caller != Caller::Inspection {
+    if key.leaves_mac_key_open() && pins.organization.is_none() && !caller.needs_no_pin() {
         return Err(fingerprint_required(&key));
     }
     let kek = |settings, credential| -> Arc<dyn ProvisionKek> {

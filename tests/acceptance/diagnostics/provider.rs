@@ -315,7 +315,7 @@ fn a_block_that_opens_no_platform_tells_why() {
       in provider "planton"
       at embedded = { path = "<folder>/file" }
 
-    The embedded platform in <folder>/file could not be opened: look for the database on "<folder>/file/planton.db" failed.
+    The embedded platform in <folder>/file could not be opened. Failed to look for the database: <folder>/file/planton.db.
 
     Check that the directory can be read and written.
 
@@ -327,7 +327,7 @@ fn a_block_that_opens_no_platform_tells_why() {
       in provider "planton"
       at embedded = { path = "<folder>/readable" }
 
-    The embedded platform in <folder>/readable could not be opened: open key file on "<folder>/readable/planton.key" failed.
+    The embedded platform in <folder>/readable could not be opened. Failed to open key file: <folder>/readable/planton.key.
 
     Others may open the key file. Run `chmod 600 <folder>/readable/planton.key`; if they may have read it, rotate what it protects.
     "#);

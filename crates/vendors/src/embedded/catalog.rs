@@ -228,6 +228,8 @@ impl CatalogStore for EmbeddedCatalog {
 mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]
 
+    use std::path::Path;
+
     use super::*;
     use crate::embedded::sqlite::DatabaseOptions;
     use planton_core::boot_time::BootTime;
@@ -235,9 +237,9 @@ mod tests {
 
     async fn catalogs(organizations: [&str; 2]) -> (tempfile::TempDir, [EmbeddedCatalog; 2]) {
         let directory = tempfile::tempdir().unwrap();
-        let database = EmbeddedDatabase::open(directory.path(), DatabaseOptions::default())
-            .await
-            .unwrap();
+        let key = Arc::new(|_: &Path, _| Ok(()));
+        let database =
+            EmbeddedDatabase::awaited(directory.path(), DatabaseOptions::default(), key).unwrap();
         let catalogs = organizations
             .map(|slug| EmbeddedCatalog::new(database.clone(), Slug::parse(slug).unwrap()));
         (directory, catalogs)

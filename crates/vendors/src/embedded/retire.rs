@@ -167,6 +167,8 @@ fn needed(transaction: &Transaction<'_>, id: Uuid) -> rusqlite::Result<Option<Ne
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use planton_core::catalog::{CatalogStore as _, RecordKey, Revision, StoredRecord};
     use planton_core::names::Slug;
 
@@ -174,10 +176,15 @@ mod tests {
     use crate::embedded::EmbeddedCatalog;
     use crate::embedded::sqlite::DatabaseErrorKind;
 
+    /// Returns the database of a directory that has a key file.
+    fn database(directory: &Path) -> EmbeddedDatabase {
+        let key = Arc::new(|_: &Path, _| Ok(()));
+        EmbeddedDatabase::awaited(directory, DatabaseOptions::default(), key).expect("database")
+    }
+
     async fn record(directory: &Path, organization: &str, key: &str, body: String) {
-        let database = EmbeddedDatabase::open(directory, DatabaseOptions::default());
         let organization: Slug = organization.parse().expect("slug");
-        let catalog = EmbeddedCatalog::new(database.await.expect("database"), organization);
+        let catalog = EmbeddedCatalog::new(database(directory), organization);
         let record = StoredRecord {
             body,
             mac: String::new(),
@@ -238,6 +245,7 @@ mod tests {
         let body = format!(r#"{{"keks":[{{"provider":"local","id":"{first}/acme"}}]}}"#);
         record(&other, "acme", "secrets/x", body).await;
 
+        database(&one).create().await.expect("a database");
         // Without a former root key, there is nothing to reject.
         let retired = retire_root_keys(&one, Retire::Remove)
             .await
@@ -274,8 +282,7 @@ mod tests {
         let path = folder.path().join(KEY_FILE);
         let first = LocalKeyFile::create(&path).expect("created").id();
         LocalKeyFile::rotate(&path).expect("rotated");
-        let database = EmbeddedDatabase::open(folder.path(), DatabaseOptions::default());
-        let database = database.await.expect("database");
+        let database = database(folder.path());
         let (place, key_file) = (database.clone(), path.clone());
         let retired = database.write(RETIRE, move |transaction| {
             // While the call waited for the other writers.

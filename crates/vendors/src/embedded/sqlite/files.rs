@@ -66,7 +66,18 @@ pub(super) fn database_exists(directory: &Path) -> Result<bool, DatabaseError> {
 pub(super) fn prepare_directory(directory: &Path) -> Result<(), DatabaseError> {
     let failed = |error| DatabaseError::io("create the folder", directory, error);
     make_directory(directory).map_err(failed)?;
-    match trespass(directory).map_err(failed)? {
+    check_directory(directory)
+}
+
+/// Checks an existing folder as [`prepare_directory`] does. Accepts one that is absent.
+pub(super) fn check_directory(directory: &Path) -> Result<(), DatabaseError> {
+    let trespass = match trespass(directory) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+        checked => {
+            checked.map_err(|error| DatabaseError::io("check the folder", directory, error))?
+        }
+    };
+    match trespass {
         None => Ok(()),
         Some(remedy) => Err(DatabaseError::at(
             DatabaseErrorKind::Misconfigured,
@@ -118,10 +129,8 @@ fn trespass(_: &Path) -> io::Result<Option<String>> {
     Ok(None)
 }
 
-/// Creates the folder (0700) and an empty database file (0600) if they are absent.
-/// Removes the permissions of other users from existing database files.
-pub(super) fn prepare(directory: &Path) -> Result<PathBuf, DatabaseError> {
-    prepare_directory(directory)?;
+/// Creates an empty database file (0600) if it is absent.
+pub(super) fn create_database(directory: &Path) -> Result<(), DatabaseError> {
     let database = directory.join(DATABASE_FILE);
     let created = create_private(&database)
         .map_err(|error| DatabaseError::io("create the database", &database, error))?;
@@ -129,6 +138,14 @@ pub(super) fn prepare(directory: &Path) -> Result<PathBuf, DatabaseError> {
         sync_directory(directory)
             .map_err(|error| DatabaseError::io("create the database", &database, error))?;
     }
+    Ok(())
+}
+
+/// Checks the folder of an existing database. Removes the permissions of other users from its
+/// files.
+pub(super) fn prepare(directory: &Path) -> Result<PathBuf, DatabaseError> {
+    check_directory(directory)?;
+    let database = directory.join(DATABASE_FILE);
     // A copy or a restore may have widened the modes. SQLite gives the log and the
     // shared memory that it creates the mode of the database.
     for path in [

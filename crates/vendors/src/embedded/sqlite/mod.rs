@@ -2,31 +2,33 @@
 //! may use at once.
 //!
 //! An acknowledged write is on disk. The folder also contains the key file, which is
-//! created before the database: see [`open_with_key`].
+//! created before the database: see [`open_with_key`] and [`EmbeddedDatabase::awaited`].
 
 mod connect;
 mod error;
 mod files;
 mod location;
+mod opening;
 mod schema;
 #[cfg(test)]
 mod tests;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 use tokio::task;
 
-use connect::{connect, use_write_ahead_log};
 use error::FileError as _;
 pub use error::{DatabaseError, DatabaseErrorKind};
 pub use files::{DATABASE_FILE, KEY_FILE};
 pub use location::default_directory;
+use opening::Opening;
+pub use opening::{KeyFileRule, OpenKeyFile, open_with_key};
 
 /// Options of the database.
 #[derive(Clone, Copy, Debug)]
@@ -43,23 +45,26 @@ impl Default for DatabaseOptions {
     }
 }
 
-/// Whether the key file may be created.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum KeyFileRule {
-    /// The database exists, and so must the key file: load it, and never create one.
-    MustExist,
-    /// There is no database yet. Create the key file if it is absent, and load it otherwise:
-    /// another process, or one that was killed at this point, may have created it.
-    CreateIfAbsent,
-}
-
 /// The embedded platform's database; clones share one connection.
 #[derive(Clone)]
 pub struct EmbeddedDatabase {
-    connection: Arc<Mutex<Connection>>,
+    /// `None` until a database that did not exist is needed.
+    connection: Arc<Mutex<Option<Connection>>>,
     path: Arc<Path>,
-    identity: files::FileIdentity,
+    /// Set together with the connection.
+    identity: Arc<OnceLock<files::FileIdentity>>,
+    /// How a database that did not exist is opened; `None` for one that did.
+    opening: Option<Arc<Opening>>,
     busy_timeout: Arc<BusyTimeout>,
+}
+
+/// What a call does in a database that does not exist yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum WhenAbsent {
+    /// It creates the database.
+    Create,
+    /// It finds an empty one.
+    FindNothing,
 }
 
 /// How long a call waits for other processes. After a timeout, later calls do not wait
@@ -71,6 +76,13 @@ struct BusyTimeout {
 }
 
 impl BusyTimeout {
+    fn new(options: DatabaseOptions) -> Self {
+        Self {
+            timeout: options.busy_timeout,
+            is_exhausted: AtomicBool::new(false),
+        }
+    }
+
     fn current(&self) -> Duration {
         if self.is_exhausted.load(Ordering::Relaxed) {
             Duration::ZERO
@@ -100,20 +112,77 @@ impl EmbeddedDatabase {
         files::database_exists(directory)
     }
 
-    /// Opens the database in `directory`, and creates both if they are absent.
+    /// Opens the database in `directory`. Creates nothing.
     ///
     /// # Errors
     ///
-    /// `NewerSchema` and `NotOurs`, which leave the file unchanged; `Corrupt`,
-    /// `PermissionDenied`, `Unavailable` and `Misconfigured` by meaning.
+    /// `Misconfigured` if there is none; `NewerSchema` and `NotOurs`, which leave the file
+    /// unchanged; `Corrupt`, `PermissionDenied`, `Unavailable` and `Misconfigured` by meaning.
+    pub async fn open(directory: &Path, options: DatabaseOptions) -> Result<Self, DatabaseError> {
+        let directory = absolute(directory)?;
+        blocking(move || {
+            let connection = opening::open_existing(&directory, options)?;
+            Self::opened(&directory, options, connection)
+        })
+        .await
+    }
+
+    /// Returns the database of a `directory` that has none yet. Reads find nothing and create
+    /// nothing. The first write creates the key file with `key`, and then the database.
+    ///
+    /// # Errors
+    ///
+    /// `Misconfigured` and `PermissionDenied` for an existing directory that is unsuitable.
     ///
     /// # Security
     ///
     /// The folder is created with mode 0700 and the database with 0600. SQLite's log and
     /// shared memory get the database's mode.
-    pub async fn open(directory: &Path, options: DatabaseOptions) -> Result<Self, DatabaseError> {
+    pub fn awaited(
+        directory: &Path,
+        options: DatabaseOptions,
+        key: Arc<OpenKeyFile>,
+    ) -> Result<Self, DatabaseError> {
         let directory = absolute(directory)?;
-        blocking(move || open_here(&directory, options)).await
+        files::check_directory(&directory)?;
+        let opening = Opening {
+            directory,
+            options,
+            key,
+        };
+        Ok(Self {
+            connection: Arc::default(),
+            path: opening.directory.join(DATABASE_FILE).into(),
+            identity: Arc::default(),
+            opening: Some(Arc::new(opening)),
+            busy_timeout: Arc::new(BusyTimeout::new(options)),
+        })
+    }
+
+    fn opened(
+        directory: &Path,
+        options: DatabaseOptions,
+        connection: Connection,
+    ) -> Result<Self, DatabaseError> {
+        let path = directory.join(DATABASE_FILE);
+        let identity = files::identity(&path)?;
+        Ok(Self {
+            connection: Arc::new(Mutex::new(Some(connection))),
+            path: path.into(),
+            identity: Arc::new(identity.into()),
+            opening: None,
+            busy_timeout: Arc::new(BusyTimeout::new(options)),
+        })
+    }
+
+    /// Creates the key file and the database, unless they exist.
+    ///
+    /// # Errors
+    ///
+    /// As [`open_with_key`].
+    pub async fn create(&self) -> Result<(), DatabaseError> {
+        self.with_connection("create the database", WhenAbsent::Create, |_| Ok(()))
+            .await
     }
 
     /// Returns the database's file.
@@ -129,7 +198,7 @@ impl EmbeddedDatabase {
     ///
     /// `Misconfigured` if the file was moved or replaced.
     pub(super) fn expect_in_place(&self, operation: &'static str) -> Result<(), DatabaseError> {
-        in_place(operation, &self.path, self.identity)
+        in_place(operation, &self.path, &self.identity)
     }
 
     /// Runs `body` on a snapshot of the database.
@@ -143,7 +212,7 @@ impl EmbeddedDatabase {
         body: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, DatabaseError> {
         let path = Arc::clone(&self.path);
-        self.with_connection(operation, move |connection| {
+        self.with_connection(operation, WhenAbsent::FindNothing, move |connection| {
             connection
                 .transaction_with_behavior(TransactionBehavior::Deferred)
                 .and_then(|transaction| body(&transaction))
@@ -167,9 +236,9 @@ impl EmbeddedDatabase {
         body: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, DatabaseError> {
         let path = Arc::clone(&self.path);
-        let identity = self.identity;
+        let identity = Arc::clone(&self.identity);
         let busy_timeout = Arc::clone(&self.busy_timeout);
-        self.with_connection(operation, move |connection| {
+        self.with_connection(operation, WhenAbsent::Create, move |connection| {
             let failed = |error| DatabaseError::sqlite(operation, &path, error);
             let transaction = connection
                 .transaction_with_behavior(TransactionBehavior::Immediate)
@@ -177,7 +246,7 @@ impl EmbeddedDatabase {
             let value = body(&transaction).map_err(failed)?;
             // Checked again right before the commit: a commit to a file that has been
             // moved away must not be acknowledged.
-            in_place(operation, &path, identity)?;
+            in_place(operation, &path, &identity)?;
             transaction.commit().map_err(failed)?;
             busy_timeout.reset();
             Ok(value)
@@ -200,7 +269,7 @@ impl EmbeddedDatabase {
     pub async fn checkpoint(&self) -> Result<bool, DatabaseError> {
         const OPERATION: &str = "checkpoint";
         let path = Arc::clone(&self.path);
-        self.with_connection(OPERATION, move |connection| {
+        self.with_connection(OPERATION, WhenAbsent::FindNothing, move |connection| {
             let busy: i64 = connection
                 .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))
                 .map_err(|error| DatabaseError::sqlite(OPERATION, &path, error))?;
@@ -212,21 +281,44 @@ impl EmbeddedDatabase {
     async fn with_connection<T: Send + 'static>(
         &self,
         operation: &'static str,
+        when_absent: WhenAbsent,
         body: impl FnOnce(&mut Connection) -> Result<T, DatabaseError> + Send + 'static,
     ) -> Result<T, DatabaseError> {
         // Waits here instead of on one of the runtime's few blocking threads.
-        let mut connection: OwnedMutexGuard<Connection> =
+        let mut connection: OwnedMutexGuard<Option<Connection>> =
             Arc::clone(&self.connection).lock_owned().await;
-        let (path, identity) = (Arc::clone(&self.path), self.identity);
-        let busy_timeout = Arc::clone(&self.busy_timeout);
+        let database = self.clone();
         blocking(move || {
-            in_place(operation, &path, identity)?;
+            if connection.is_none() {
+                *connection = database.open_awaited(when_absent)?;
+            }
+            let Some(connection) = connection.as_mut() else {
+                return body(&mut opening::empty(&database.path)?);
+            };
+            in_place(operation, &database.path, &database.identity)?;
+            let busy_timeout = &database.busy_timeout;
             connection
                 .busy_timeout(busy_timeout.current())
-                .map_err(|error| DatabaseError::sqlite(operation, &path, error))?;
-            body(&mut connection).inspect_err(|error| busy_timeout.record_failure(error))
+                .map_err(|error| DatabaseError::sqlite(operation, &database.path, error))?;
+            body(connection).inspect_err(|error| busy_timeout.record_failure(error))
         })
         .await
+    }
+
+    /// Opens a database that did not exist: another process may have created it.
+    fn open_awaited(&self, when_absent: WhenAbsent) -> Result<Option<Connection>, DatabaseError> {
+        let Some(opening) = &self.opening else {
+            return Ok(None);
+        };
+        let connection = match when_absent {
+            WhenAbsent::Create => Some(opening.create()?),
+            WhenAbsent::FindNothing => opening.open()?,
+        };
+        if connection.is_some() {
+            let identity = files::identity(&self.path)?;
+            let _first_wins = self.identity.set(identity);
+        }
+        Ok(connection)
     }
 }
 
@@ -238,75 +330,19 @@ impl fmt::Debug for EmbeddedDatabase {
     }
 }
 
-/// Opens both files of the embedded platform. `key` opens the key file at the given path
-/// and by the given rule; the database is created afterwards.
-///
-/// After a kill at any point, the next call converges: it adds the database to a key file.
-/// A database without its key file never gets a new key, which could not open its records.
-///
-/// # Errors
-///
-/// `KeyMissing`, which names the key file; the error of `key`; as
-/// [`EmbeddedDatabase::open`].
-pub async fn open_with_key<K, E>(
-    directory: &Path,
-    options: DatabaseOptions,
-    key: impl FnOnce(&Path, KeyFileRule) -> Result<K, E> + Send + 'static,
-) -> Result<(EmbeddedDatabase, K), E>
-where
-    K: Send + 'static,
-    E: From<DatabaseError> + Send + 'static,
-{
-    let directory = absolute(directory)?;
-    blocking(move || {
-        // The database is checked first. Every process creates the key before the database,
-        // so the key of a database that exists now is visible afterwards.
-        let rule = if files::database_exists(&directory)? {
-            KeyFileRule::MustExist
-        } else {
-            KeyFileRule::CreateIfAbsent
-        };
-        let key_file = directory.join(KEY_FILE);
-        if rule == KeyFileRule::MustExist && !is_there(&key_file)? {
-            return Err(E::from(missing_key(&directory, &key_file)));
-        }
-        files::prepare_directory(&directory)?;
-        let key = key(&key_file, rule)?;
-        let database = open_here(&directory, options)?;
-        Ok((database, key))
-    })
-    .await
-}
-
 /// Checks that the file at `path` is still the one that was opened.
 fn in_place(
     operation: &'static str,
     path: &Path,
-    opened: files::FileIdentity,
+    opened: &OnceLock<files::FileIdentity>,
 ) -> Result<(), DatabaseError> {
-    if files::identity(path)? == opened {
+    if opened.get() == Some(&files::identity(path)?) {
         return Ok(());
     }
     Err(
         DatabaseError::at(DatabaseErrorKind::Misconfigured, operation, path)
             .with_remedy("Another file replaced the database while it was open. Run again."),
     )
-}
-
-fn missing_key(directory: &Path, key_file: &Path) -> DatabaseError {
-    DatabaseError::at(DatabaseErrorKind::KeyMissing, "open the key file", key_file).with_remedy(
-        format!(
-            "Restore the key file from a copy. If there is none, only an escrow key opens the secrets \
-             in {:?}: create a new key file (platform key-file create), then install it with the \
-             escrow identity (rewrap --with). Without an escrow key, they are lost.",
-            directory.join(DATABASE_FILE)
-        ),
-    )
-}
-
-fn is_there(path: &Path) -> Result<bool, DatabaseError> {
-    path.try_exists()
-        .map_err(|error| DatabaseError::io("open the key file", path, error))
 }
 
 /// Makes `directory` absolute, so that it is independent of the working directory.
@@ -335,26 +371,4 @@ async fn blocking<T: Send + 'static, E: From<DatabaseError> + Send + 'static>(
             )),
         },
     }
-}
-
-fn open_here(
-    directory: &Path,
-    options: DatabaseOptions,
-) -> Result<EmbeddedDatabase, DatabaseError> {
-    // Rejects a log without its database, which SQLite would delete.
-    files::database_exists(directory)?;
-    let path = files::prepare(directory)?;
-    let mut connection = connect(&path, options)
-        .map_err(|error| DatabaseError::sqlite("open the database", &path, error))?;
-    schema::ensure(&mut connection, &path)?;
-    use_write_ahead_log(&connection, &path, options.busy_timeout)?;
-    Ok(EmbeddedDatabase {
-        connection: Arc::new(Mutex::new(connection)),
-        identity: files::identity(&path)?,
-        path: path.into(),
-        busy_timeout: Arc::new(BusyTimeout {
-            timeout: options.busy_timeout,
-            is_exhausted: AtomicBool::new(false),
-        }),
-    })
 }

@@ -16,8 +16,13 @@ const IMPATIENT: DatabaseOptions = DatabaseOptions {
     busy_timeout: Duration::from_millis(20),
 };
 
+/// Opens the database, and creates it with a key file if it is absent.
 async fn open(directory: &Path) -> Result<EmbeddedDatabase, DatabaseError> {
-    EmbeddedDatabase::open(directory, PATIENT).await
+    if EmbeddedDatabase::exists(directory)? {
+        return EmbeddedDatabase::open(directory, PATIENT).await;
+    }
+    let opened = open_with_key(directory, PATIENT, key_opener).await;
+    opened.map(|(database, _)| database)
 }
 
 async fn insert(database: &EmbeddedDatabase, key: &str) -> Result<usize, DatabaseError> {
@@ -270,6 +275,7 @@ async fn a_truncated_database_is_corrupt() {
 #[tokio::test]
 async fn a_writer_that_stays_in_the_way_is_unavailable() {
     let directory = tempfile::tempdir().unwrap();
+    drop(open(directory.path()).await.unwrap());
     let database = EmbeddedDatabase::open(directory.path(), IMPATIENT)
         .await
         .unwrap();

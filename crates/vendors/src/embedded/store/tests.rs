@@ -1,6 +1,8 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
 
 use uuid::Uuid;
 
@@ -11,9 +13,11 @@ use planton_core::store::conformance::{self, Sabotage, Sabotaged};
 
 async fn store() -> (tempfile::TempDir, EmbeddedStore) {
     let directory = tempfile::tempdir().unwrap();
-    let database = EmbeddedDatabase::open(directory.path(), DatabaseOptions::default())
-        .await
-        .unwrap();
+    let key = Arc::new(|_: &Path, _| Ok(()));
+    let database =
+        EmbeddedDatabase::awaited(directory.path(), DatabaseOptions::default(), key).unwrap();
+    // Tests look at the files.
+    database.create().await.unwrap();
     (directory, EmbeddedStore::new(database))
 }
 
