@@ -1,5 +1,6 @@
 //! Operator commands for keys: `platform`, `rewrap` and `open`, with the real binary.
 
+mod absent;
 mod changes;
 mod rotation;
 mod terminal;

@@ -158,6 +158,10 @@ impl Scene {
 
     fn rows(&self, query: &str) -> Vec<(String, String)> {
         let database = self.embedded().unwrap().join("planton.db");
+        // To open it would create it, and no key would belong to it.
+        if !database.exists() {
+            return Vec::new();
+        }
         let connection = rusqlite::Connection::open(database).unwrap();
         let mut statement = connection.prepare(query).unwrap();
         statement

@@ -359,7 +359,10 @@ fn the_environment_names_one_platform_or_is_warned_about() {
 
     workspace.env_remove("PLANTON_ADDR");
     assert_eq!(Told::by_plan(&workspace, &[], &[]).len(), 0);
-    assert!(folder.join("planton.key").exists());
+    std::fs::write(&folder, "not a folder").unwrap();
+    let told = Told::by_plan(&workspace, &[], &[]);
+    let place = folder.display().to_string();
+    assert!(told.words().contains(&place), "{told:#?}");
 
     workspace.env_remove("PLANTON_DATA_DIR");
     // VAULT_ADDR may be set for another tool, so it does not select a platform.
