@@ -33,7 +33,11 @@ impl SessionDataSource for DefaultBackendDataSource {
         let backend = match organization.default_backend().view().await {
             Ok(view) => view.backend.to_string(),
             // An organization without a record has set no default.
-            Err(OperationError::OrganizationMissing { .. }) => PLATFORM_BACKEND.to_owned(),
+            Err(OperationError::OrganizationMissing { .. }) => {
+                let expected = organization.expect_pinned_one().await;
+                expected.map_err(|error| explain(&error))?;
+                PLATFORM_BACKEND.to_owned()
+            }
             Err(error) => return Err(explain(&error)),
         };
         Ok(Value::object([

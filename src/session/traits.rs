@@ -14,6 +14,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::{Configured, PartlyKnown};
+use crate::diagnostics::explain;
 use planton_core::operations::Interrupt;
 use planton_plugin::{
     ApplyResponse, AttributePath, CreateRequest, DeleteRequest, DeleteResponse, Diagnostic,
@@ -92,7 +93,13 @@ pub(crate) trait Plan {
         request: PlanRequest,
     ) -> Result<PlanResponse, Diagnostic> {
         let warnings = match &planning.session {
-            Some(session) => self.check(session, &request).await?,
+            Some(session) => {
+                if request.prior_state.is_null() {
+                    let pinned = session.organization.expect_pinned_one().await;
+                    pinned.map_err(|error| explain(&error))?;
+                }
+                self.check(session, &request).await?
+            }
             None => Diagnostics::new(),
         };
         let mut response = if request.prior_state.is_null() {

@@ -66,7 +66,7 @@ fn acc_organization_with_another_fingerprint_is_rejected() {
     };
     // Nothing is created for an organization that is expected to exist.
     pin(&"ab".repeat(16));
-    let text = workspace.fails(&[]);
+    let text = workspace.refused(&[]);
     has(
         &text,
         &["Organization Fingerprint Mismatch", "does not exist"],
@@ -79,7 +79,7 @@ fn acc_organization_with_another_fingerprint_is_rejected() {
     workspace
         .write("main.tf", &SECRET.replace("db", "other"))
         .unwrap();
-    let text = workspace.fails(&[]);
+    let text = workspace.refused(&[]);
     has(
         &text,
         &["Organization Fingerprint Mismatch", "another organization"],

@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::crash_hooks::crash_point;
 use super::organization::{Opened, key};
-use super::{DeclaredKek, OperationError, Organization};
+use super::{DeclaredKek, OperationError, Organization, OrganizationFingerprint};
 use crate::boot_time::BootTime;
 use crate::catalog::{
     CatalogError, CatalogErrorKind, Compared, Loaded, OrganizationRecord, OrganizationState,
@@ -35,6 +35,33 @@ impl Organization {
             .get_or_try_init(|| self.first_use(&[]))
             .await
             .map(Opened::record)
+    }
+
+    /// Checks that the organization is the one that the client pins, as far as that shows before
+    /// an apply. A role that only plans may not unwrap the MAC key; the apply then finds out.
+    ///
+    /// # Errors
+    ///
+    /// `AnotherFingerprint` if it is another one or does not exist; failures of the catalog.
+    pub async fn expect_pinned_one(&self) -> Result<(), OperationError> {
+        let Some(expected) = self.pins.organization else {
+            return Ok(());
+        };
+        match self.keys().mac_key_at_hand().await {
+            Ok(_) => Ok(()),
+            Err(OperationError::OrganizationMissing { .. }) => {
+                Err(self.pinned_and_missing(expected))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn pinned_and_missing(&self, expected: OrganizationFingerprint) -> OperationError {
+        OperationError::AnotherFingerprint {
+            organization: self.slug().clone(),
+            expected,
+            found: None,
+        }
     }
 
     /// Creates the organization's record with these escrow keys, unless it exists.
@@ -77,11 +104,7 @@ impl Organization {
         };
         // Before anything is written: an organization that the client knows is not created.
         if let Some(expected) = self.pins.organization {
-            return Err(OperationError::AnotherFingerprint {
-                organization: self.slug().clone(),
-                expected,
-                found: None,
-            });
+            return Err(self.pinned_and_missing(expected));
         }
         let (mut record, revision) = match found {
             // First use writes the record once before it is ready, and again when it is.

@@ -104,22 +104,34 @@ impl<'a> Keys<'a> {
         unwrapped.await
     }
 
-    /// Verifies a record that takes an object out of a state, if the MAC key is at hand. A role
-    /// that only plans may not unwrap it, and a refresh works while it is disabled.
+    /// Returns the MAC key; `None` if its KEK is not at hand. A role that only plans may not
+    /// unwrap it, and a refresh works while it is disabled.
     ///
     /// # Errors
     ///
-    /// `Catalog(Altered)`; `AnotherFingerprint`; `Kek(Refused)` if the wraps of the MAC key are not
-    /// of its KEK.
-    pub(crate) async fn verify_end<T>(self, loaded: &Loaded<T>) -> Result<(), OperationError> {
+    /// Those of [`mac_key`](Self::mac_key), except for failures of the KEK; `Kek(Refused)` if the
+    /// wraps are not of the KEK.
+    pub(crate) async fn mac_key_at_hand(self) -> Result<Option<&'a MacKey>, OperationError> {
         let once = OperationContext {
             max_tries: Some(1),
             ..OperationContext::current()
         };
         match once.scope(self.mac_key()).await {
-            Ok(mac_key) => Ok(loaded.verify(mac_key)?),
-            Err(OperationError::Kek(error)) if error.kind() != KekErrorKind::Refused => Ok(()),
+            Ok(mac_key) => Ok(Some(mac_key)),
+            Err(OperationError::Kek(error)) if error.kind() != KekErrorKind::Refused => Ok(None),
             Err(error) => Err(error),
+        }
+    }
+
+    /// Verifies a record that takes an object out of a state, if the MAC key is at hand.
+    ///
+    /// # Errors
+    ///
+    /// `Catalog(Altered)`; those of [`mac_key_at_hand`](Self::mac_key_at_hand).
+    pub(crate) async fn verify_end<T>(self, loaded: &Loaded<T>) -> Result<(), OperationError> {
+        match self.mac_key_at_hand().await? {
+            Some(mac_key) => Ok(loaded.verify(mac_key)?),
+            None => Ok(()),
         }
     }
 
