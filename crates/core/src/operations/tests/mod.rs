@@ -28,6 +28,7 @@ mod interrupts;
 mod kek_doubles;
 mod limits;
 mod mac_key;
+mod memory;
 mod migration;
 mod ownership;
 mod protection;
