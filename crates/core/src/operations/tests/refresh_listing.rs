@@ -1,6 +1,7 @@
 //! Tests of a refresh by listing, on the in-memory platform and a paused clock.
 
 mod limits;
+mod told;
 
 use std::ops::Range;
 use std::sync::Arc;
