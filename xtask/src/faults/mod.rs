@@ -21,6 +21,7 @@
 mod blob;
 mod conditions;
 mod gate;
+mod order;
 mod script;
 mod scripted;
 mod serve;
@@ -287,27 +288,6 @@ impl FaultProxy {
     /// sent side by side overlap.
     pub fn pace(&self, delay: Duration) {
         self.shared.state().pace = Some(delay);
-    }
-
-    /// Returns the greatest number of requests of which each began after the one before it had
-    /// its response.
-    ///
-    /// The order of events decides, and not their times.
-    #[must_use]
-    pub fn in_a_row(&self) -> usize {
-        let mut answered: Vec<(u64, u64)> = Vec::new();
-        for seen in &self.shared.state().seen {
-            answered.extend(seen.ended.map(|ended| (ended, seen.begun)));
-        }
-        answered.sort_unstable();
-        let (mut count, mut last) = (0, 0);
-        for (ended, begun) in answered {
-            if begun > last {
-                count += 1;
-                last = ended;
-            }
-        }
-        count
     }
 
     /// Removes all faults, requests and unscripted failures.
