@@ -2,7 +2,7 @@
 
 use xtask::faults::Fault;
 
-use super::Service;
+use super::{Refusal, Service};
 
 /// With azure-identity, and the REST API.
 const READER: &str = r#"
@@ -45,5 +45,18 @@ impl Service for Azure {
                 .with_header("content-type", "application/xml")
                 .with_body(timeout),
         ]
+    }
+
+    /// The first one is that of a creation, and the second one that of an update.
+    fn refusals(&self) -> [Refusal; 2] {
+        let exists = Refusal {
+            status: 409,
+            code: "BlobAlreadyExists",
+        };
+        let failed = Refusal {
+            status: 412,
+            code: "ConditionNotMet",
+        };
+        [exists, failed]
     }
 }

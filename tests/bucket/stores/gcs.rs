@@ -2,7 +2,7 @@
 
 use xtask::faults::{Fault, Match};
 
-use super::Service;
+use super::{Refusal, Service};
 
 const CONDITION: &str = "x-goog-if-generation-match";
 
@@ -43,5 +43,20 @@ impl Service for Gcs {
     /// <https://cloud.google.com/storage/docs/retry-strategy#retryable>
     fn own_faults(&self) -> Vec<Fault> {
         vec![Fault::status(408)]
+    }
+
+    /// Google lists no 409 for the write of an object, only for buckets. A gateway in between
+    /// may send one, and it proves nothing:
+    /// <https://cloud.google.com/storage/docs/xml-api/reference-status>
+    fn refusals(&self) -> [Refusal; 2] {
+        let of_gateway = Refusal {
+            status: 409,
+            code: "Conflict",
+        };
+        let failed = Refusal {
+            status: 412,
+            code: "PreconditionFailed",
+        };
+        [of_gateway, failed]
     }
 }

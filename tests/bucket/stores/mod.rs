@@ -23,9 +23,44 @@ pub(crate) trait Service: Send + Sync {
     /// those of every server. They do not carry out the request.
     fn own_faults(&self) -> Vec<Fault>;
 
+    /// Returns the answers with which the service refuses a conditional write. Whoever repeats a
+    /// request, such as a load balancer, gets one for a write that was executed.
+    fn refusals(&self) -> [Refusal; 2];
+
     /// Returns a script with the vendor's own client that prints key, content and metadata of
     /// each object of a bucket. Its arguments are the endpoint and the bucket.
     fn reader(&self) -> &'static str;
+}
+
+/// A status and its error code.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Refusal {
+    pub(crate) status: u16,
+    code: &'static str,
+}
+
+impl Refusal {
+    /// Returns the fault that executes a request and has this answer.
+    pub(crate) fn of_executed(self) -> Fault {
+        self.told(Fault::answer_in_place(self.status))
+    }
+
+    /// Returns the fault that executes nothing and has this answer.
+    fn of_nothing(self) -> Fault {
+        self.told(Fault::status(self.status))
+    }
+
+    /// Adds the code, as all services do: Azure in a header too.
+    fn told(self, fault: Fault) -> Fault {
+        let code = self.code;
+        fault
+            .with_header("x-ms-error-code", code)
+            .with_header("content-type", "application/xml")
+            .with_body(&format!(
+                "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Error><Code>{code}</Code><Message>\
+                 The write was not executed.</Message></Error>"
+            ))
+    }
 }
 
 pub(crate) fn of(service: BucketService) -> &'static dyn Service {

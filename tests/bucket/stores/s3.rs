@@ -2,7 +2,7 @@
 
 use xtask::faults::Fault;
 
-use super::Service;
+use super::{Refusal, Service};
 
 /// With boto3, which takes its credential from the environment.
 const READER: &str = r#"
@@ -16,6 +16,13 @@ listed = s3.list_objects_v2(Bucket=bucket)["Contents"]
 print(json.dumps([seen(each["Key"]) for each in listed]))
 "#;
 
+/// A concurrent write of the same object is under way:
+/// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html#conditional-error-response>
+const BUSY: Refusal = Refusal {
+    status: 409,
+    code: "ConditionalRequestConflict",
+};
+
 pub(super) struct S3;
 
 impl Service for S3 {
@@ -23,15 +30,15 @@ impl Service for S3 {
         READER
     }
 
-    /// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html#conditional-error-response>
     fn own_faults(&self) -> Vec<Fault> {
-        let conflict = "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Error><Code>\
-                        ConditionalRequestConflict</Code><Message>A conflicting operation \
-                        occurred.</Message></Error>";
-        vec![
-            Fault::status(409)
-                .with_header("content-type", "application/xml")
-                .with_body(conflict),
-        ]
+        vec![BUSY.of_nothing()]
+    }
+
+    fn refusals(&self) -> [Refusal; 2] {
+        let failed = Refusal {
+            status: 412,
+            code: "PreconditionFailed",
+        };
+        [BUSY, failed]
     }
 }
