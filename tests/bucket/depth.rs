@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use planton_core::operations::Refreshed;
 use xtask::bucket::BucketService;
 
@@ -9,7 +10,10 @@ use super::process::Process;
 use super::stores::on_each_service;
 use super::support::Place;
 
-on_each_service!(a_lifecycle_takes_the_documented_requests);
+on_each_service!(
+    a_lifecycle_takes_the_documented_requests,
+    sixty_four_creations_are_under_way_at_once,
+);
 
 /// The delay of each request. Requests that are sent side by side overlap even on a busy
 /// machine.
@@ -63,4 +67,23 @@ async fn a_lifecycle_takes_the_documented_requests(service: BucketService) {
     // The version is deleted beside a listing of others. A record has no history.
     assert_eq!(destroy, [(5, 4); 2], "record; mark; object; tombstone");
     assert_eq!(over_tombstone, [(3, 3); 2], "record; put; commit");
+}
+
+/// Nothing in the process limits how many requests are under way, as with `-parallelism=64`. How
+/// many are in a row depends on the stand-in, which may serve one at a time.
+async fn sixty_four_creations_are_under_way_at_once(service: BucketService) {
+    const AT_ONCE: usize = 64;
+    let place = Place::new(service).behind_proxy();
+    let process = Process::warm(&place).await;
+    place.proxy().pace(4 * PACE);
+    let names: Vec<String> = (0..AT_ONCE).map(|number| format!("db-{number}")).collect();
+    let creations = names.iter().map(|named| process.create(named, "v1"));
+    let (created, [(requests, _), _]) = cost(&place, &process, join_all(creations)).await;
+    for created in created {
+        created.unwrap();
+    }
+    assert!(requests >= 3 * AT_ONCE, "{requests}: record; put; commit");
+    // A busy machine may send the last ones when the first ones have their answers.
+    let at_once = place.proxy().at_once();
+    assert!(at_once > AT_ONCE / 2, "{at_once}");
 }

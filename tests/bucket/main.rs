@@ -12,6 +12,7 @@ mod support;
 
 mod advice;
 mod conformance;
+mod denials;
 mod depth;
 mod fault_suite;
 mod listing;
@@ -19,5 +20,6 @@ mod lost;
 mod official;
 mod probe;
 mod races;
+mod refused;
 mod restored;
 mod sweeps;
