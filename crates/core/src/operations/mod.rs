@@ -75,7 +75,7 @@ pub use key_resolution::{DeclaredKek, DeclaredKeys, KeyNotes, MAX_ESCROW_KEYS, M
 pub use keys::{EscrowChanged, Initialized, KeyStatus, Keys, OrganizationStatus, RewrappedRecords};
 pub use migration::{Ends, Migrated, Migration, MigrationProgress, MigrationSurvey, Unmoved};
 pub use organization::{Organization, Platform};
-pub use ownership::ExistingRecord;
+pub use ownership::{ExistingRecord, KeptUnderItsName, NameHolder};
 pub use planton_envelope::{SecretKind, SecretValue};
 pub use refresh_listing::SecretMarks;
 pub use rewrap::{FailedRewrap, FormerKeys, KeptEnvelope, RewrapProgress};

@@ -1,5 +1,7 @@
 //! Decides whether a creation may adopt the record that exists under its name.
 
+use uuid::Uuid;
+
 use super::Run;
 use crate::catalog::Owner;
 
@@ -26,6 +28,28 @@ impl ExistingRecord {
             differs: None,
         }
     }
+}
+
+/// The secret or the backend that has a name which a creation needs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NameHolder {
+    /// Its identity.
+    pub uuid: Uuid,
+    /// Its owner.
+    pub owner: Owner,
+    /// The argument in its record that keeps it under its name whatever a run plans; `None` if
+    /// a run may destroy it.
+    pub kept: Option<KeptUnderItsName>,
+}
+
+/// Reason why no run takes a secret's name from it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeptUnderItsName {
+    /// It has `deletion_protection`. A run that removes the protection does not destroy the
+    /// secret.
+    Protected,
+    /// Its `on_destroy` is `retain`: a destroy leaves it.
+    Retained,
 }
 
 /// The relation between a run and the owner of an existing record.

@@ -13,6 +13,7 @@ mod declaration;
 mod delete;
 mod forget;
 mod moved_keys;
+mod name_holder;
 mod planned;
 mod probe;
 mod recheck;

@@ -30,6 +30,7 @@ mod limits;
 mod mac_key;
 mod memory;
 mod migration;
+mod name_holder;
 mod ownership;
 mod protection;
 mod races;
