@@ -28,7 +28,7 @@ pub(crate) use embedded::embedded_not_usable;
 pub(crate) use invalid_name::{invalid_slug, plain_words};
 pub(crate) use keys::{kept, not_rotated, rewrap_denied, same_key};
 pub(crate) use organization::no_randomness;
-pub(crate) use ownership::{Finding, Named, made_by};
+pub(crate) use ownership::{Finding, Named, Renamed, made_by};
 pub(crate) use secret::deletion_protected;
 
 /// Argument that an error is about. Each resource maps it to its own attribute.

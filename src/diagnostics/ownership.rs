@@ -1,6 +1,8 @@
 //! Texts about the ownership of a record, shared by secrets, backends and the default
 //! backend.
 
+mod taken_name;
+
 use std::fmt::Write as _;
 
 use jiff::Timestamp;
@@ -9,6 +11,7 @@ use uuid::Uuid;
 use planton_core::names::{SecretName, Slug};
 use planton_core::operations::{ExistingRecord, Owner, Resume, RunId};
 use planton_plugin::Diagnostic;
+pub(crate) use taken_name::Renamed;
 
 /// Why this state may no longer act on a record, as its last read found. Private data keeps
 /// it. It overrides protection in plan, replace and destroy, since a destroy then removes
@@ -279,7 +282,7 @@ mod tests {
         Named::backend(&Slug::parse("vault").expect("a slug"))
     }
 
-    fn owner() -> Owner {
+    pub(super) fn owner() -> Owner {
         Owner {
             stamp: Stamp {
                 run: RUN.parse().expect("a run"),

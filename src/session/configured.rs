@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::PartlyKnown;
+use super::planned_names::PlannedNames;
 use crate::setting::Setting;
 use planton_core::names::Slug;
 use planton_core::operations::{
@@ -24,6 +25,8 @@ pub(crate) struct Configured {
     pub(crate) defaults: PartlyKnown,
     /// Backends that a plan of this process declares, with their types.
     announced: Mutex<BTreeMap<Slug, Setting<String>>>,
+    /// Names that the plans of this process keep, give up and need.
+    pub(crate) planned_names: PlannedNames,
     /// Secrets of this process that use the default backend.
     by_default: Mutex<ByDefault>,
     /// Runs whose records a creation met, by resource type, and whether the error printed
@@ -99,6 +102,7 @@ impl Configured {
             organization,
             defaults,
             announced: Mutex::default(),
+            planned_names: PlannedNames::default(),
             by_default: Mutex::default(),
             told: Mutex::default(),
             bucket: None,

@@ -2,6 +2,7 @@
 
 mod configured;
 mod deadline;
+mod planned_names;
 mod serve;
 mod traits;
 
@@ -15,6 +16,7 @@ use planton_plugin::{AttributePath, Diagnostic, Value};
 
 pub(crate) use configured::{BucketKey, Configured, OtherKeys, warnings_about};
 pub(crate) use deadline::{READ_TIMEOUT, TIMEOUTS, limited};
+pub(crate) use planned_names::Fate;
 pub(crate) use serve::WithSession;
 pub(crate) use traits::{
     Apply, Call, Import, Plan, Planning, Refresh, SessionDataSource, SessionEphemeralResource,

@@ -46,6 +46,7 @@ mod servers;
 mod stages;
 mod state_size;
 mod steps;
+mod taken_names;
 mod threat_model;
 mod unknown_configuration;
 mod validating;

@@ -14,6 +14,7 @@ mod replacement;
 mod schema;
 mod settings;
 mod state;
+mod successor;
 mod validate;
 
 use std::sync::Arc;

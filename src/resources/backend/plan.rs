@@ -15,6 +15,7 @@ use super::replacement::replaced_paths;
 use super::schema::schema;
 use super::settings::{chosen, name_prefix, on_destroy, store_settings, verify_connection};
 use super::state::Identity;
+use super::successor::{check_successor, give_name_up, keep_name};
 use crate::diagnostics::{About, explain, explain_at};
 use crate::fields;
 use crate::resources::private_state::{Anchor, PrivateState};
@@ -23,8 +24,8 @@ use crate::setting::Setting;
 use planton_core::names::Slug;
 use planton_core::operations::OperationError;
 use planton_plugin::{
-    AttributePath, Diagnostic, Diagnostics, PlanRequest, PlanResponse, Value,
-    proposed_with_computed_unknown, write_only_as_null,
+    AttributePath, Diagnostic, Diagnostics, PlanDestroyRequest, PlanDestroyResponse, PlanRequest,
+    PlanResponse, Value, proposed_with_computed_unknown, write_only_as_null,
 };
 use planton_vendors::BackendType;
 
@@ -107,6 +108,17 @@ impl Plan for SecretBackendResource {
         response.private = response.private.map(|private| replaced.beside(private));
         Ok(response)
     }
+
+    async fn plan_destroy(
+        &self,
+        planning: &Planning,
+        request: PlanDestroyRequest,
+    ) -> Result<PlanDestroyResponse, Diagnostic> {
+        if let Some(session) = &planning.session {
+            give_name_up(&request, session);
+        }
+        Ok(PlanDestroyResponse::default())
+    }
 }
 
 /// Announces the backend by its name before it exists, since secrets of the same plan may
@@ -154,10 +166,15 @@ async fn plan_replacement(
     let bare = Bare::of(&request.config);
     expect_kept(&Replaced::of(prior)?, bare.as_ref(), owning).await?;
     check_credential(&request.config, session)?;
+    let warned = match owning {
+        Some(session) => check_successor((uuid, &name), &planned, session).await?,
+        None => None,
+    };
     planned.mark_unknown(&["id", "created_at", "updated_at", "key_ids"]);
     Ok(PlanResponse {
         requires_replace: replaced,
         private: Some(request.prior_private),
+        diagnostics: warned.into_iter().collect(),
         ..PlanResponse::planned(planned)
     })
 }
@@ -182,6 +199,9 @@ fn plan_in_place(
 ) -> Result<PlanResponse, Diagnostic> {
     let prior = &request.prior_state;
     let identity = Identity::read(prior)?;
+    if let Some(session) = session {
+        keep_name(identity.uuid, &identity.name, session)?;
+    }
     let stored = write_only_as_null(&schema(), planned.clone());
     // Credentials are not checked while they wait for their trigger, or while
     // `ignore_changes` may hide them until the apply.

@@ -10,6 +10,7 @@ mod schema;
 mod settings;
 mod source;
 mod state;
+mod successor;
 mod validate;
 
 use crate::session::SessionResource;

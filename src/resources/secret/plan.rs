@@ -13,6 +13,7 @@ use super::schema::schema;
 use super::settings::{Settings, generate_spec};
 use super::source::Source;
 use super::state::{Identity, Private, generate, strings, with_defaults};
+use super::successor::{check_successor, destroyed_first, give_name_up, is_replacement, keep_name};
 use crate::diagnostics::{Named, explain, invalid_slug};
 use crate::resources::private_state::PrivateState;
 use crate::session::{Configured, PartlyKnown, Plan, Planning};
@@ -38,7 +39,11 @@ impl Plan for SecretResource {
         request: &PlanRequest,
     ) -> Result<Diagnostics, Diagnostic> {
         let settings = Settings::read(&request.config);
-        let warned = check(&settings, &request.prior_state, session).await?;
+        let prior = &request.prior_state;
+        let mut warned = check(&settings, prior, session).await?;
+        if is_replacement(prior, &request.proposed_state) {
+            warned = warned.map(destroyed_first);
+        }
         Ok(warned.into_iter().collect())
     }
 
@@ -103,8 +108,17 @@ impl Plan for SecretResource {
         let replaced = replaced_paths(prior, &planned, &kept);
         if !replaced.is_empty() {
             let mut response = plan_replacement(planned, replaced, &settings, &existing)?;
+            if let Some(session) = &planning.session {
+                let planned = &response.planned_state;
+                let checked = check_successor(prior, planned, (&settings, &existing), session);
+                response.diagnostics.extend(checked.await?);
+            }
             response.private = Some(Mark::Existing(existing).beside(kept.write()));
             return Ok(response);
+        }
+        if let Some(session) = &planning.session {
+            let Identity { uuid, name, .. } = Identity::read(prior)?;
+            keep_name(uuid, &name, session)?;
         }
         plan_in_place(&settings, prior, planned, kept, planning).await
     }
@@ -114,6 +128,9 @@ impl Plan for SecretResource {
         planning: &Planning,
         request: PlanDestroyRequest,
     ) -> Result<PlanDestroyResponse, Diagnostic> {
+        if let Some(session) = &planning.session {
+            give_name_up(&request, session);
+        }
         plan_destroy(request, planning.session.as_deref()).await
     }
 }

@@ -183,14 +183,16 @@ impl Existing {
     }
 }
 
-/// Returns the changed attributes that require a replacement: name, environment and backend,
-/// since a secret never moves.
+/// Arguments whose change requires a replacement, since a secret never moves.
+pub(super) const REPLACING: [&str; 3] = ["name", "environment", "backend"];
+
+/// Returns the changed attributes that require a replacement.
 pub(super) fn replaced_paths(
     prior: &Value,
     planned: &Value,
     private: &Private,
 ) -> Vec<AttributePath> {
-    let mut paths: Vec<_> = ["name", "environment", "backend"]
+    let mut paths: Vec<_> = REPLACING
         .into_iter()
         .filter(|name| planned.attribute(name) != prior.attribute(name))
         .map(AttributePath::attribute)

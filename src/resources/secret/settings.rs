@@ -122,6 +122,11 @@ impl Settings {
         self.takes_over.set().and_then(|text| text.parse().ok())
     }
 
+    /// Returns whether a creation may displace the secret `holder`, which has its name.
+    pub(super) fn may_take_over(&self, holder: Uuid) -> bool {
+        self.takes_over.is_unknown() || self.takes_over() == Some(holder)
+    }
+
     /// Returns the secret's full name, if all of it is known.
     pub(super) fn known_name(&self, defaults: &PartlyKnown) -> Option<SecretName> {
         let environment = match self.effective_environment(defaults) {
