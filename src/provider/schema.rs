@@ -51,7 +51,8 @@ pub(super) fn schema() -> Schema {
             .optional()
             .describe(format!(
                 "Labels added to every secret: at most {MAX_LABELS}, each with a key and a value of at \
-                 most {MAX_LABEL_BYTES} bytes. A secret's own labels take precedence."
+                 most {MAX_LABEL_BYTES} bytes. A secret's own labels take precedence. Stored in plain \
+                 text in the state and the catalog, also if a value is sensitive or ephemeral."
             )),
     ])
     .describe(

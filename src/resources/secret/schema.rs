@@ -60,7 +60,7 @@ fn identity_attributes() -> Vec<Attribute> {
             .optional()
             .describe(format!(
                 "Human-readable labels: at most {MAX_LABELS}, each with a key and a value of at most \
-                 {MAX_LABEL_BYTES} bytes."
+                 {MAX_LABEL_BYTES} bytes. Stored in plain text in the state and the catalog."
             )),
         Attribute::string("backend").optional_computed().describe(
             "Name of the secret backend; `platform` is the built-in one. Default: the default \
@@ -164,7 +164,9 @@ fn lifecycle_attributes() -> Vec<Attribute> {
              Default: `delete`.",
         ),
         Attribute::number("keep_versions").optional_computed().describe(format!(
-            "Number of versions to keep, from 1 to 1000. Default: {DEFAULT_KEEP_VERSIONS}."
+            "Number of versions to keep, from 1 to 1000. Default: {DEFAULT_KEEP_VERSIONS}. A lower \
+             number removes the oldest ones in the same apply. Backends that cannot delete one \
+             version keep their sealed data until the secret is deleted."
         )),
         Attribute::string("takes_over").optional().describe(
             "`id` of the secret of the same name that this one replaces. Required for a replacement \
@@ -184,7 +186,8 @@ fn computed_attributes() -> Vec<Attribute> {
             .describe("UUID of the secret."),
         Attribute::map("labels_all", AttributeType::String)
             .computed()
-            .describe("`labels` merged over the provider's `default_labels`."),
+            .describe("`labels` merged over the provider's `default_labels`. Shown in plain text, \
+                 also if a label is sensitive."),
         Attribute::number("version").computed().describe(
             "Number of the current version, counted from 1 for each secret. A replacement starts \
              at 1 again, so set a consumer's `…_wo_version` to `revision` instead.",

@@ -13,6 +13,7 @@ mod open;
 mod refresh;
 mod remote_name;
 mod size_limit;
+mod surplus;
 mod update;
 mod value_source;
 mod versions;

@@ -1,17 +1,16 @@
 //! Writes a new version of a secret, or changes its metadata and arguments.
 
-use std::sync::Arc;
-
 use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::Secrets;
 use super::drift::Missed;
 use super::objects::Put;
+use super::surplus::Surplus;
 use super::value_source::ValueSource;
 use super::versions::{SealedVersion, Sealing};
 use crate::catalog::{
-    OnDestroy, SecretArguments, SecretMetadata, SecretRecord, SecretState, Stamp, VersionRecord,
+    OnDestroy, SecretArguments, SecretMetadata, SecretRecord, SecretState, Stamp,
     record_key_of_name,
 };
 use crate::names::{SecretName, Slug};
@@ -19,7 +18,6 @@ use crate::operations::backends::Trust;
 use crate::operations::held_document::HeldSecret;
 use crate::operations::interrupt::Interrupt;
 use crate::operations::{Backend, ChangedRecord, ExistingRecord, OperationError, SecretView};
-use crate::store::{Deletion, NativeVersionId, RemoteName, SecretStore, StoreCapability};
 use planton_envelope::SecretKind;
 
 /// The change of a secret.
@@ -94,9 +92,10 @@ impl UpdateSecret {
 }
 
 impl Secrets<'_> {
-    /// Writes a new version, new metadata, or both, in one commit. A version beyond
-    /// `keep_versions` is deleted after the response
-    /// ([`settle`](crate::operations::Organization::settle)), several are deleted before it.
+    /// Writes a new version, new metadata, or both, in one commit. The version that a rotation
+    /// gives up is deleted after the response
+    /// ([`settle`](crate::operations::Organization::settle)). Several are deleted before it, and so
+    /// are those beyond a lower `keep_versions`.
     ///
     /// # Errors
     ///
@@ -175,7 +174,8 @@ impl Secrets<'_> {
         })
     }
 
-    /// Commits new metadata and arguments, unless the document stays the same.
+    /// Commits new metadata and arguments, unless the document stays the same. Then deletes the
+    /// versions beyond a lower `keep_versions`.
     async fn edit(
         self,
         mut held: HeldSecret,
@@ -183,10 +183,15 @@ impl Secrets<'_> {
         interrupt: &Interrupt,
     ) -> Result<SecretView, OperationError> {
         let uuid = request.uuid;
-        request.enter(held.document.secret_mut(uuid).expect("held for update"));
+        let record = held.document.secret_mut(uuid).expect("held for update");
+        request.enter(record);
+        let surplus = self.give_up_beyond_argument(record).await?;
         if held.document != held.base {
             interrupt.before("commit edit")?;
             self.organization.commit(&mut held).await?;
+        }
+        if let Some(surplus) = surplus {
+            surplus.delete().await;
         }
         self.view(&held, uuid).await
     }
@@ -224,23 +229,17 @@ impl Secrets<'_> {
         record.kind = kind;
         record.updated_at = Timestamp::now();
         put.enter(record);
-        let capability = backend.store.capability();
-        let keep = kept(capability, record.arguments.keep_versions);
-        let surplus = prune(&mut record.versions, keep);
-        let remote_name = record.remote_name.clone();
+        let surplus = Surplus::give_up(record, &backend);
         let rival = self.commit_put(&mut held, uuid, &put, &backend).await?;
         if rival.is_some() {
             return Err(held.overtaken());
         }
-        if capability.deletes_versions && !surplus.is_empty() {
-            let store = Arc::clone(&backend.store);
-            let several = surplus.len() > 1;
-            let pruned = delete_pruned(store, remote_name, surplus);
+        if let Some(surplus) = surplus {
             // A rotation gives up one. Several may take longer than a process has at its end.
-            if several {
-                pruned.await;
+            if surplus.has_several() {
+                surplus.delete().await;
             } else {
-                self.organization.after_commit(pruned);
+                self.organization.after_commit(surplus.delete());
             }
         }
         let view = self.view(&held, uuid).await?;
@@ -353,35 +352,5 @@ impl Secrets<'_> {
         let holder = held.document.current.replace(secret);
         displaced.extend(holder);
         Ok(())
-    }
-}
-
-/// Returns the number of versions that stay in the record.
-///
-/// Below the store's limit by at least one, so that the next put drops no version before its
-/// commit.
-fn kept(capability: &StoreCapability, keep_versions: u32) -> u32 {
-    let room = capability.max_versions.map(|max| max.saturating_sub(1));
-    keep_versions.min(room.unwrap_or(u32::MAX)).max(1)
-}
-
-/// Removes the oldest versions beyond `keep` from the record, and returns their ids.
-fn prune(versions: &mut Vec<VersionRecord>, keep: u32) -> Vec<NativeVersionId> {
-    let surplus = versions.len().saturating_sub(keep as usize);
-    versions
-        .drain(..surplus)
-        .flat_map(|version| version.superseded.into_iter().chain([version.native_id]))
-        .collect()
-}
-
-/// Deletes pruned versions. Logs a failure only, since the rotation is committed.
-async fn delete_pruned(
-    store: Arc<dyn SecretStore>,
-    name: RemoteName,
-    pruned: Vec<NativeVersionId>,
-) {
-    crate::operations::crash_hooks::crash_point("prune");
-    if let Err(error) = store.delete(&name, Deletion::Versions(pruned)).await {
-        tracing::warn!(%error, "could not delete the versions beyond keep_versions");
     }
 }

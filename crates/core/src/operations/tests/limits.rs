@@ -211,6 +211,37 @@ async fn versions_beyond_keep_versions_go_after_the_commit() {
 }
 
 #[tokio::test]
+async fn a_lower_keep_versions_takes_effect_without_a_new_version() {
+    for deletes in [true, false] {
+        let stores = |c: &mut StoreCapability| c.deletes_versions = deletes;
+        let world = World::with_store(capability(stores));
+        let process = world.warm().await;
+        let interrupt = Interrupt::default();
+        let mut view = created(&world, "db", "v1").await;
+        for value in ["v2", "v3", "v4"] {
+            let rotated = process.secrets().update(rotate(&view, value), &interrupt);
+            view = rotated.await.unwrap();
+        }
+        let lower = |keep_versions| {
+            let mut update = rotate(&view, "unused");
+            update.source = None;
+            update.arguments.keep_versions = keep_versions;
+            update
+        };
+        let edited = process.secrets().update(lower(2), &interrupt).await;
+        let edited = edited.unwrap();
+        assert_eq!(number(&edited), Some(4));
+        let selector = Selector::Uuid(view.uuid);
+        for (version, there) in [(1, false), (2, false), (3, true), (4, true)] {
+            let opened = process.secrets().open(&selector, Some(version)).await;
+            assert_eq!(opened.is_ok(), there, "{version}: {opened:?}");
+        }
+        let left = world.unreferenced(&["db"]).await;
+        assert_eq!(left, if deletes { 0 } else { 2 });
+    }
+}
+
+#[tokio::test]
 async fn a_store_that_keeps_few_versions_never_runs_full() {
     let ring = |c: &mut StoreCapability| {
         c.max_versions = Some(4);
