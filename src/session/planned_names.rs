@@ -6,7 +6,7 @@
 //! that its name is needed. Other states, other aliases of the provider (their own processes)
 //! and resources outside of `-target` never appear here.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use uuid::Uuid;
@@ -26,6 +26,7 @@ pub(crate) struct PlannedNames(Mutex<Planned>);
 
 #[derive(Debug, Default)]
 struct Planned {
+    refreshed: BTreeSet<Uuid>,
     fates: BTreeMap<Uuid, Fate>,
     needed: Vec<Needed>,
 }
@@ -40,6 +41,16 @@ struct Needed {
 }
 
 impl PlannedNames {
+    /// Records that a state of this process has `uuid`.
+    pub(crate) fn refresh(&self, uuid: Uuid) {
+        self.planned().refreshed.insert(uuid);
+    }
+
+    /// Returns whether a state of this process has `uuid`, as far as it was refreshed.
+    pub(crate) fn is_refreshed(&self, uuid: Uuid) -> bool {
+        self.planned().refreshed.contains(&uuid)
+    }
+
     /// Records that `uuid` gives its name up.
     pub(crate) fn give_up(&self, uuid: Uuid) {
         self.planned().fates.insert(uuid, Fate::GivesNameUp);

@@ -156,6 +156,10 @@ async fn plan_replacement(
     // The sealed credential stays with the replaced backend.
     planned.set("credential_source", planned_source(&request.config, None));
     let anchor = Anchor::read(&request.prior_private)?;
+    if let Some(session) = session {
+        // What a plan finds at the present place says nothing about the new one.
+        session.announce(&name, Setting::Unknown);
+    }
     let owning = session.filter(|_| is_own(&anchor));
     if let Some(session) = owning {
         let unused = session.organization.backends().expect_unused(&name, uuid);

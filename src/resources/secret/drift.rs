@@ -21,6 +21,7 @@ impl Refresh for SecretResource {
         let identity = Identity::read(&request.state)?;
         let private = Private::read(&request.private)?;
         private.expect_catalog(session).await?;
+        session.planned_names.refresh(identity.uuid);
         let refresh = identity.refresh(&private);
         let refreshed = session.organization.secrets().refresh(&refresh).await;
         let refreshed = refreshed.map_err(|error| explain(&error))?;

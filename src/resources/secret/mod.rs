@@ -1,6 +1,7 @@
 //! `planton_secret`.
 
 mod apply;
+mod copied;
 mod deletion_protection;
 mod drift;
 mod import;

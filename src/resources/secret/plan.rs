@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use uuid::Uuid;
 
 use super::SecretResource;
+use super::copied::check_source;
 use super::deletion_protection::plan_destroy;
 use super::replacement::{Existing, Mark, plan_replacement, replaced_paths};
 use super::schema::schema;
@@ -55,6 +56,7 @@ impl Plan for SecretResource {
         let settings = Settings::read(&request.config);
         // Private data of the first plan of a replacement. In the plan that a host repeats before
         // the apply, private data of the plan, if the host keeps that.
+        let is_repeated = request.planned_private.is_some();
         let kept = request.planned_private.unwrap_or(request.prior_private);
         let mark = Mark::of(&kept).unwrap_or(Mark::Creation);
         if let Mark::Existing(existing) = &mark
@@ -71,11 +73,16 @@ impl Plan for SecretResource {
                 DESTROY_WITHOUT_VALUE,
             ));
         }
-        if settings.backend.is_absent()
-            && let (Some(session), Some(name)) =
-                (&planning.session, settings.known_name(&planning.defaults))
-        {
-            session.plan_by_default(&name.to_string());
+        if let Some(session) = &planning.session {
+            let defaults = &planning.defaults;
+            if let Some(name) = settings.known_name(defaults)
+                && settings.backend.is_absent()
+            {
+                session.plan_by_default(&name.to_string());
+            }
+            if !is_repeated {
+                check_source(&settings, &mark, (session, defaults)).await?;
+            }
         }
         let mut planned =
             proposed_with_computed_unknown(&schema(), &request.config, request.proposed_state);

@@ -107,6 +107,50 @@ resource "planton_secret" "moved" {{
     workspace.destroyed(&variables);
 }
 
+/// `delete_source` has removed what the successor would be copied from.
+#[test]
+fn acc_replacement_of_the_only_copy_is_refused_in_the_plan() {
+    let scene = Scene::new(&terraform_1_11(), On::Embedded);
+    let place = Place::openbao();
+    let variables = [("backend_secret", place.secret.as_str())];
+    place.plant("legacy", "plain");
+    let workspace = place.workspace(&scene);
+    let write = |name: &str| {
+        let configuration = format!(
+            "variable \"backend_secret\" {{\n  type = string\n  ephemeral = true\n}}\nresource \
+             \"planton_secret_backend\" \"own\" {{\n  name = \"own\"\n{}}}\nresource \
+             \"planton_secret\" \"copy\" {{\n  name = {name:?}\n  copy_from = {{\n    backend = \
+             planton_secret_backend.own.name\n    remote_name = \"legacy\"\n    delete_source = \
+             true\n  }}\n}}\n",
+            place.block()
+        );
+        workspace.write("main.tf", &configuration).unwrap();
+    };
+    write("copy");
+    workspace.settled(&variables);
+    let run = |arguments: &[&str]| workspace.run(arguments).unwrap().ok().unwrap();
+
+    write("renamed");
+    let refused = workspace.refused(&variables);
+    has(&refused, &["Nothing To Copy", "the only copy"]);
+    write("copy");
+    let forced = ["-replace=planton_secret.copy"];
+    let forced = workspace.plan_with(&variables, &forced).unwrap();
+    has(&forced.error().unwrap(), &["Nothing To Copy"]);
+    run(&["taint", "planton_secret.copy"]);
+    let refused = workspace.refused(&variables);
+    has(&refused, &["Nothing To Copy", "terraform untaint"]);
+    run(&["untaint", "planton_secret.copy"]);
+    workspace.unchanged(&variables);
+    assert_eq!(place.read(&scene, "copy"), place.copied("plain"));
+
+    // With something to copy, it is replaced.
+    place.plant("legacy", "plain again");
+    write("renamed");
+    workspace.settled(&variables);
+    assert_eq!(place.read(&scene, "renamed"), place.copied("plain again"));
+}
+
 #[test]
 fn a_copy_that_is_killed_before_it_deletes_its_source_is_adopted_and_ends() {
     a_killed_copy_is_resumed(None);

@@ -4,6 +4,7 @@ use uuid::Uuid;
 
 use super::Secrets;
 use crate::catalog::CopyFrom;
+use crate::deadline::OperationContext;
 use crate::operations::OperationError;
 use crate::store::{ForeignValue, RemoteName, StoreErrorKind};
 use planton_envelope::SecretValue;
@@ -37,6 +38,30 @@ impl Secrets<'_> {
                 })
             }
             Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Checks, in the plan of a replacement, that there is something to copy. Whatever else keeps
+    /// the object from being read is left to the apply, whose role or credentials may be others.
+    ///
+    /// A creation that is resumed may have deleted its source.
+    ///
+    /// # Errors
+    ///
+    /// `NothingToCopy`, `NotCopyable`.
+    pub async fn expect_source(self, from: &CopyFrom) -> Result<(), OperationError> {
+        if self.organization.run.resumes.is_some() {
+            return Ok(());
+        }
+        let once = OperationContext {
+            max_tries: Some(1),
+            ..OperationContext::current()
+        };
+        match once.scope(self.read_source(from)).await {
+            Err(
+                error @ (OperationError::NothingToCopy { .. } | OperationError::NotCopyable { .. }),
+            ) => Err(error),
+            Ok(_) | Err(_) => Ok(()),
         }
     }
 
