@@ -53,6 +53,19 @@ pub(super) fn declared_twice(backend: &Slug) -> Diagnostic {
     )
 }
 
+/// Rejects a plan in which two resources create a backend of the same name.
+pub(crate) fn planned_twice(backend: &str) -> Diagnostic {
+    Diagnostic::error(
+        "Backend Declared Twice",
+        format!(
+            "Two resources of this plan declare secret backend {backend:?}. The second declaration \
+             would fail, perhaps after Terraform has destroyed the backend that it \
+             replaces.\n\nRemove one of them, or give it another name."
+        ),
+    )
+    .at("name")
+}
+
 pub(super) fn changed_concurrently(backend: &Slug) -> Diagnostic {
     super::changed_concurrently("Secret Backend", &format!("Secret backend \"{backend}\""))
 }

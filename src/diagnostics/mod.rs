@@ -19,7 +19,7 @@ use planton_core::operations::{ChangedRecord, OperationError};
 use planton_core::store::{StoreError, StoreErrorKind};
 use planton_plugin::{AttributePath, Diagnostic};
 
-pub(crate) use backend::{built_in, reserved_name};
+pub(crate) use backend::{built_in, planned_twice as backend_planned_twice, reserved_name};
 pub(crate) use configuration::{
     default_environment_unknown, default_labels_unknown, different_organization, not_opened,
     not_refreshed, renamed_organization, unconfigured,
@@ -29,7 +29,7 @@ pub(crate) use invalid_name::{invalid_slug, plain_words};
 pub(crate) use keys::{kept, not_rotated, rewrap_denied, same_key};
 pub(crate) use organization::no_randomness;
 pub(crate) use ownership::{Finding, Named, Renamed, made_by};
-pub(crate) use secret::deletion_protected;
+pub(crate) use secret::{deletion_protected, planned_twice as secret_planned_twice};
 
 /// Argument that an error is about. Each resource maps it to its own attribute.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -49,6 +49,21 @@ pub(super) fn declared_twice(name: &SecretName) -> Diagnostic {
     .at("name")
 }
 
+/// Rejects a plan in which two resources create a secret of the same name.
+pub(crate) fn planned_twice(name: &SecretName) -> Diagnostic {
+    let name = name.to_string();
+    Diagnostic::error(
+        "Secret Declared Twice",
+        format!(
+            "Two resources of this plan create secret {name:?}. The second creation would fail, \
+             perhaps after Terraform has destroyed the secret that it replaces.\n\nGive each \
+             resource its own name or environment. Or declare the secret once, and refer to that \
+             resource from both places."
+        ),
+    )
+    .at("name")
+}
+
 pub(super) fn not_found(secret: &str) -> Diagnostic {
     Diagnostic::error(
         "Secret Not Found",

@@ -27,6 +27,8 @@ pub(crate) struct PlannedNames(Mutex<Planned>);
 #[derive(Debug, Default)]
 struct Planned {
     refreshed: BTreeSet<Uuid>,
+    /// What each new secret or backend replaces, by the type of the resource and its name.
+    created: BTreeMap<(&'static str, String), Option<Uuid>>,
     fates: BTreeMap<Uuid, Fate>,
     needed: Vec<Needed>,
 }
@@ -49,6 +51,21 @@ impl PlannedNames {
     /// Returns whether a state of this process has `uuid`, as far as it was refreshed.
     pub(crate) fn is_refreshed(&self, uuid: Uuid) -> bool {
         self.planned().refreshed.contains(&uuid)
+    }
+
+    /// Records that a resource of this type creates an object of this name, perhaps in place of
+    /// `replaced`. Returns whether another one was planned to create it before, and one of them
+    /// replaces an object. Of two ordinary creations, the apply does the first one, and loses
+    /// nothing.
+    pub(crate) fn create(
+        &self,
+        resource: &'static str,
+        name: String,
+        replaced: Option<Uuid>,
+    ) -> bool {
+        let before = self.planned().created.insert((resource, name), replaced);
+        // A host may plan a replacement again.
+        before.is_some_and(|before| before != replaced)
     }
 
     /// Records that `uuid` gives its name up.
@@ -95,6 +112,22 @@ mod tests {
         assert_eq!(names.need(HOLDER, "a".to_owned()), None);
         assert_eq!(names.keep(Uuid::from_u128(2)), None);
         assert_eq!(names.keep(HOLDER), Some("a".to_owned()));
+    }
+
+    #[test]
+    fn a_name_for_which_something_is_replaced_is_created_once() {
+        let names = PlannedNames::default();
+        let create = |resource, name: &str, replaced: Option<u128>| {
+            let replaced = replaced.map(Uuid::from_u128);
+            names.create(resource, name.to_owned(), replaced)
+        };
+        assert!(!create("secret", "a", None));
+        assert!(!create("backend", "a", None));
+        assert!(!create("secret", "b", Some(1)));
+        assert!(!create("secret", "b", Some(1)));
+        assert!(create("secret", "b", Some(2)));
+        assert!(create("secret", "a", Some(3)));
+        assert!(!create("backend", "a", None));
     }
 
     #[test]

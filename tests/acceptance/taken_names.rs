@@ -88,6 +88,19 @@ fn acc_secret_is_not_destroyed_for_a_name_that_its_plan_keeps(scene: &Scene) {
             "keeps it by deletion_protection = true: run",
         ],
     );
+    // Two secrets under one name that is free, and a new one beside a replaced one.
+    let both = [("a", "c", GENERATED), ("b", "c", GENERATED)];
+    let new = [both[0], ("b", "b", GENERATED), ("new", "c", GENERATED)];
+    for secrets in [&both[..], &new[..]] {
+        write(&workspace, secrets);
+        let told = Told::by_apply(&workspace, &[], &[]);
+        assert!(!told.success, "{told:#?}");
+        has(&told.everything(), &["Error: Secret Declared Twice"]);
+        has(
+            &told.words(),
+            &["Two resources of this plan create secret \"c\""],
+        );
+    }
     // With takes_over, two secrets may have had one name.
     named("b", &format!("takes_over = {b:?}"));
     let told = Told::by_plan(&workspace, &[], &[]);

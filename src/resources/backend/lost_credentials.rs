@@ -140,6 +140,11 @@ fn trigger(value: &Value) -> Option<String> {
 }
 
 impl Replaced {
+    /// Returns the identity of the replaced backend.
+    pub(super) fn uuid(&self) -> Uuid {
+        self.uuid
+    }
+
     /// Reads the backend of a state.
     pub(super) fn of(prior: &Value) -> Result<Self, Diagnostic> {
         let Identity { uuid, name } = Identity::read(prior)?;

@@ -15,7 +15,7 @@ use super::replacement::replaced_paths;
 use super::schema::schema;
 use super::settings::{chosen, name_prefix, on_destroy, store_settings, verify_connection};
 use super::state::Identity;
-use super::successor::{check_successor, give_name_up, keep_name};
+use super::successor::{check_successor, create_name, give_name_up, keep_name};
 use crate::diagnostics::{About, explain, explain_at};
 use crate::fields;
 use crate::resources::private_state::{Anchor, PrivateState};
@@ -62,9 +62,14 @@ impl Plan for SecretBackendResource {
         keys::check(None, &planned, config, session)?;
         // Private data of the first plan of a replacement. In the plan that a host repeats before
         // the apply, private data of the plan, if the host keeps that.
+        let is_repeated = request.planned_private.is_some();
         let kept = request.planned_private.unwrap_or(request.prior_private);
         let bare = Bare::of(config);
-        let private = match (Replaced::stored(&kept)?, bare) {
+        let replaced = Replaced::stored(&kept)?;
+        if let Some(session) = session.filter(|_| !is_repeated) {
+            create_name(config, replaced.as_ref(), session)?;
+        }
+        let private = match (replaced, bare) {
             (Some(replaced), bare) => {
                 let anchor = Anchor::read(&kept)?;
                 let session = session.filter(|_| is_own(&anchor));

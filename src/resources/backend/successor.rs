@@ -3,9 +3,10 @@
 
 use uuid::Uuid;
 
+use super::lost_credentials::Replaced;
 use super::ownership::is_own;
 use super::state::Identity;
-use crate::diagnostics::{Named, Renamed, explain};
+use crate::diagnostics::{Named, Renamed, backend_planned_twice, explain};
 use crate::resources::private_state::{Anchor, PrivateState};
 use crate::session::{Configured, Fate};
 use planton_core::names::Slug;
@@ -48,6 +49,27 @@ pub(super) async fn check_successor(
         Some(Fate::KeepsName) => Err(named.kept_by_plan(holder.uuid, renamed).at("name")),
         Some(Fate::GivesNameUp) => Ok(None),
         None => Ok(Some(named.may_be_taken(&holder, renamed).at("name"))),
+    }
+}
+
+/// Records that this plan creates a backend of this name.
+///
+/// # Errors
+///
+/// A diagnostic, if another resource of the plan creates it too.
+pub(super) fn create_name(
+    config: &Value,
+    replaced: Option<&Replaced>,
+    session: &Configured,
+) -> Result<(), Diagnostic> {
+    let Some(name) = config.attribute("name").as_str() else {
+        return Ok(());
+    };
+    let names = &session.planned_names;
+    let replaced = replaced.map(Replaced::uuid);
+    match names.create("backend", name.to_owned(), replaced) {
+        true => Err(backend_planned_twice(name)),
+        false => Ok(()),
     }
 }
 

@@ -14,7 +14,9 @@ use super::schema::schema;
 use super::settings::{Settings, generate_spec};
 use super::source::Source;
 use super::state::{Identity, Private, generate, strings, with_defaults};
-use super::successor::{check_successor, destroyed_first, give_name_up, is_replacement, keep_name};
+use super::successor::{
+    check_successor, create_name, destroyed_first, give_name_up, is_replacement, keep_name,
+};
 use crate::diagnostics::{Named, explain, invalid_slug};
 use crate::resources::private_state::PrivateState;
 use crate::session::{Configured, PartlyKnown, Plan, Planning};
@@ -75,12 +77,14 @@ impl Plan for SecretResource {
         }
         if let Some(session) = &planning.session {
             let defaults = &planning.defaults;
-            if let Some(name) = settings.known_name(defaults)
-                && settings.backend.is_absent()
-            {
+            let name = settings.known_name(defaults);
+            if let Some(name) = name.as_ref().filter(|_| settings.backend.is_absent()) {
                 session.plan_by_default(&name.to_string());
             }
             if !is_repeated {
+                if let Some(name) = &name {
+                    create_name(name, &mark, session)?;
+                }
                 check_source(&settings, &mark, (session, defaults)).await?;
             }
         }

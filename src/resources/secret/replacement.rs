@@ -119,6 +119,11 @@ impl Existing {
         Some(Replaces::Owned(uuid, stamp))
     }
 
+    /// Returns its UUID, if this state owns it.
+    pub(super) fn owned(&self) -> Option<Uuid> {
+        Some(self.owned?.0)
+    }
+
     /// Returns whether a destroy keeps it.
     pub(super) fn is_retained(&self) -> bool {
         self.is_retained

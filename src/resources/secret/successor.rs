@@ -3,11 +3,11 @@
 
 use uuid::Uuid;
 
-use super::replacement::{Existing, REPLACING};
+use super::replacement::{Existing, Mark, REPLACING};
 use super::settings::Settings;
 use super::source::Source;
 use super::state::{Identity, Private};
-use crate::diagnostics::{Named, Renamed, explain};
+use crate::diagnostics::{Named, Renamed, explain, secret_planned_twice};
 use crate::resources::private_state::PrivateState;
 use crate::session::{Configured, Fate};
 use crate::setting::Setting;
@@ -56,6 +56,27 @@ pub(super) async fn check_successor(
         warnings.extend(warned.map(|warned| destroyed_first(warned).at(path())));
     }
     Ok(warnings)
+}
+
+/// Records that this plan creates a secret of this name.
+///
+/// # Errors
+///
+/// A diagnostic, if another resource of the plan creates it too.
+pub(super) fn create_name(
+    name: &SecretName,
+    mark: &Mark,
+    session: &Configured,
+) -> Result<(), Diagnostic> {
+    let replaced = match mark {
+        Mark::Existing(existing) => existing.owned(),
+        Mark::Creation => None,
+    };
+    let names = &session.planned_names;
+    match names.create("secret", name.to_string(), replaced) {
+        true => Err(secret_planned_twice(name)),
+        false => Ok(()),
+    }
 }
 
 /// Records that a secret keeps its name.
