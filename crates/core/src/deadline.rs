@@ -21,7 +21,8 @@ tokio::task_local! {
 /// Number of tries that each request of a commit gets, despite a cancellation or a
 /// passed deadline.
 ///
-/// They outlast a short outage, and take a few seconds at most.
+/// They outlast a short outage. They take a few seconds, or a minute if the server accepts each
+/// request and answers none.
 const COMMIT_TRIES: u32 = 4;
 
 /// The context of an operation: the deadline and the cancellation of its requests.
