@@ -1,6 +1,7 @@
 //! Versions whose data keys no key at hand unwraps.
 
 use super::*;
+use crate::catalog::CatalogStore as _;
 
 /// Fills the source, and seals two more secrets under a version of its key that is lost then.
 async fn sealed_under_a_lost_key(pair: &Pair) {
@@ -20,6 +21,26 @@ fn subjects(all: &[crate::operations::Unmoved]) -> Vec<(&str, Option<u64>)> {
         .collect();
     subjects.sort_unstable();
     subjects
+}
+
+/// Checks that a platform and the registered backend have no value of [`sealed_under_a_lost_key`].
+async fn expect_sealed(world: &World) {
+    let mut stored = world.store.payloads();
+    let built_in = stored.len();
+    stored.extend(world.connector.place("vault").payloads());
+    assert!(built_in > 0 && stored.len() > built_in);
+    for key in world.catalog.list("").await.unwrap() {
+        stored.push(world.stored(&key).await.unwrap().body.into_bytes());
+    }
+    let is_in = |part: &[u8]| {
+        let mut all = stored.iter();
+        all.any(|bytes| bytes.windows(part.len()).any(|at| at == part))
+    };
+    // The name is no secret, and shows that the search works.
+    assert!(is_in(b"newer-cert"));
+    for value in ["hunter2", "next"] {
+        assert!(!is_in(value.as_bytes()), "{value}");
+    }
 }
 
 const LOST: [(&str, Option<u64>); 2] = [("newer", Some(1)), ("newer-cert", Some(1))];
@@ -51,6 +72,7 @@ async fn each_later_call_names_what_was_copied_without_being_opened() {
     assert_eq!(subjects(&swept.unopened), LOST);
     assert_eq!(pair.target.value("db").await.unwrap(), "next");
     pair.target.value("newer").await.unwrap_err();
+    expect_sealed(&pair.target).await;
 
     // They are gone once nothing on the target needs the former key.
     let process = pair.target.process();
