@@ -8,8 +8,9 @@ use planton_core::operations::NAME_PREFIX;
 use planton_vendors::openbao::client::{MountPath, PolicyRole, PolicyScope, policy_text};
 use serde_json::json;
 use xtask::openbao::{Api, OpenBao};
+use xtask::terraform::Workspace;
 
-use crate::reading::{REQUIRED, Requests, Told, filters};
+use crate::reading::{REQUIRED, Requests, Told, filters, tally};
 use crate::scene::{On, Scene, terraform_1_11};
 
 /// Returns the scope of an organization's roles, with default mounts.
@@ -61,6 +62,43 @@ resource "planton_secret" "generated" {
 }
 "#;
 
+/// A secret without a trigger, and enough others for a refresh by listing.
+const MORE: &str = r#"
+resource "planton_secret" "compared" {
+  name     = "compared"
+  value_wo = "hunter2"
+}
+resource "planton_secret" "many" {
+  count    = 12
+  name     = "many-${count.index}"
+  generate = {}
+}
+"#;
+
+/// Refreshes all secrets as a role without the rules of the policy that are for listings.
+fn refreshes_without_a_listing(workspace: &mut Workspace, server: &OpenBao, policy: &str) {
+    const SECRETS: usize = 4 + 12;
+    let rules = policy.split_inclusive("}\n");
+    let rules = rules.filter(|rule| !rule.contains("detailed-metadata"));
+    let token = token_of(server.api(), "unlisted", &rules.collect::<String>());
+    let provider = provider(server, &token);
+    workspace.write("provider.tf", &provider).unwrap();
+    let requests = Requests::of(workspace);
+    workspace.env("TF_LOG_PROVIDER", "DEBUG");
+    let refreshed = workspace.plan_with(&[], &["-refresh-only"]).unwrap();
+    workspace.env_remove("TF_LOG_PROVIDER");
+    workspace.env_remove("PLANTON_HTTP_REQUEST_LOG");
+    let refreshed = refreshed.outcome();
+    assert!(refreshed.stdout().contains("No changes."), "{refreshed:?}");
+    let told = refreshed.stderr().matches("the role may not list").count();
+    assert_eq!(told, 1, "{refreshed:?}");
+    let sent = requests.take();
+    let sent = tally(&sent);
+    for singly in ["GET record data 200", "GET version metadata 200"] {
+        assert!(sent.contains(&(singly, SECRETS)), "{sent:?}");
+    }
+}
+
 #[test]
 fn the_plan_role_refreshes_and_plans_and_never_decrypts() {
     let _filters = filters();
@@ -68,14 +106,11 @@ fn the_plan_role_refreshes_and_plans_and_never_decrypts() {
     let server = scene.openbao().unwrap();
     let api = server.api();
     let mut workspace = scene.workspace(TRIGGERED);
-    workspace
-        .write(
-            "more.tf",
-            "resource \"planton_secret\" \"compared\" {\n  name = \"compared\"\n  value_wo = \"hunter2\"\n}\n",
-        )
-        .unwrap();
+    workspace.write("more.tf", MORE).unwrap();
     workspace.apply(&[]).unwrap().ok().unwrap();
-    let token = token_of(api, "plan", &policy_text(&scope("acme"), PolicyRole::Plan));
+    let policy = policy_text(&scope("acme"), PolicyRole::Plan);
+    refreshes_without_a_listing(&mut workspace, server, &policy);
+    let token = token_of(api, "plan", &policy);
     workspace
         .write("provider.tf", &provider(server, &token))
         .unwrap();
