@@ -32,7 +32,7 @@ impl OfKey for SecretDocument {
 impl OfKey for BackendDocument {
     fn may_be_of(&self, key: &RecordKey) -> bool {
         let backend = self.backend.as_ref();
-        backend.is_none_or(|backend| BackendDocument::key_of(&backend.name) == *key)
+        backend.is_none_or(|backend| Self::key_of(&backend.name) == *key)
     }
 }
 

@@ -257,7 +257,7 @@ impl Document for BackendDocument {
     type Name = Slug;
 
     fn key(name: &Slug) -> RecordKey {
-        BackendDocument::key_of(name)
+        Self::key_of(name)
     }
 
     fn stamp(&mut self, base: &Self) {
