@@ -46,13 +46,31 @@ impl KeyVersions {
     /// Returns whether `wraps`, which a verified record attributes to the keys `named`, are
     /// under the present keys and show their newest versions.
     pub(crate) fn are_current(&self, wraps: &[(KekId, WrappedKey)], named: &[KekId]) -> bool {
+        self.each(wraps, named)
+            .is_some_and(|mut each| each.all(|newest| newest == Some(true)))
+    }
+
+    /// Returns whether `wraps`, which a verified record attributes to the keys `named`, show that
+    /// they are under other keys than the present ones, or under older versions. A wrap that does
+    /// not show its version, such as one of AWS KMS, counts as one of the newest.
+    pub(crate) fn are_behind(&self, wraps: &[(KekId, WrappedKey)], named: &[KekId]) -> bool {
+        self.each(wraps, named)
+            .is_none_or(|mut each| each.any(|newest| newest == Some(false)))
+    }
+
+    /// Returns for each wrap whether it is under the newest version of its key, if it shows that;
+    /// `None` if the wraps are not those of the present keys.
+    fn each<'a>(
+        &'a self,
+        wraps: &'a [(KekId, WrappedKey)],
+        named: &[KekId],
+    ) -> Option<impl Iterator<Item = Option<bool>> + 'a> {
         if named != self.ids || wraps.len() != self.keys.len() {
-            return false;
+            return None;
         }
         let wraps = wraps.iter().zip(&self.keys);
-        wraps.into_iter().all(|((_, wrapped), (kek, description))| {
-            let description = description.as_ref();
-            description.and_then(|description| kek.is_newest(wrapped, description)) == Some(true)
-        })
+        Some(wraps.map(|((_, wrapped), (kek, description))| {
+            kek.is_newest(wrapped, description.as_ref()?)
+        }))
     }
 }

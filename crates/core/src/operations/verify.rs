@@ -46,8 +46,8 @@ pub struct Verification {
     pub looked_at: usize,
     /// The versions that were verified, with or without a finding.
     pub versions: usize,
-    /// The versions that are not under the present keys and their newest versions: a rewrap
-    /// moves them.
+    /// The versions that are not under the present keys, or show that they are under older
+    /// versions of them: a rewrap moves them.
     pub due: usize,
     /// The versions that opened through the escrow key of the drill.
     pub drilled: usize,
@@ -223,7 +223,7 @@ impl Keys<'_> {
         if let Some(detail) = self.mistaken_keys(&envelope, version) {
             found.add(&name, number, Problem::Keys, detail);
         }
-        found.due += usize::from(!keys.are_current(envelope.wrapped_keys(), &version.keks));
+        found.due += usize::from(keys.are_behind(envelope.wrapped_keys(), &version.keks));
         let Some(key) = drilled else { return Ok(()) };
         let organization = self.organization.existing().await?.uuid;
         let context = context(organization, secret, version.number);

@@ -63,6 +63,16 @@ impl OperationError {
         }
     }
 
+    /// Returns the remedy of a failure of catalog, store or KEK.
+    pub(crate) fn remedy(&self) -> Option<&str> {
+        match self {
+            Self::Catalog(error) => error.remedy(),
+            Self::Kek(error) => error.remedy(),
+            Self::Store(error) => error.remedy(),
+            _ => None,
+        }
+    }
+
     /// Returns the message with those of all sources.
     pub(crate) fn with_sources(&self) -> String {
         let mut text = self.to_string();

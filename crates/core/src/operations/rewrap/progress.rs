@@ -40,6 +40,8 @@ pub struct FailedRewrap {
     pub version: Option<u64>,
     /// The failure, without any value.
     pub error: String,
+    /// What a service says how to remove it, such as the grant that is missing.
+    pub remedy: Option<String>,
 }
 
 impl RewrapProgress {
@@ -49,6 +51,7 @@ impl RewrapProgress {
             subject: candidate.secret.name.to_string(),
             version: Some(candidate.version.number),
             error: error.with_sources(),
+            remedy: error.remedy().map(str::to_owned),
         });
     }
 
@@ -58,6 +61,7 @@ impl RewrapProgress {
             subject: key.to_string(),
             version: None,
             error: error.with_sources(),
+            remedy: error.remedy().map(str::to_owned),
         });
     }
 

@@ -40,6 +40,7 @@ pub(super) struct TestKek {
     cancel_on_wrap: Mutex<Option<CancellationToken>>,
     oversize: AtomicBool,
     claims_long_wraps: AtomicBool,
+    hides_versions: AtomicBool,
     is_timed: AtomicBool,
 }
 
@@ -57,6 +58,7 @@ impl TestKek {
             cancel_on_wrap: Mutex::default(),
             oversize: AtomicBool::new(false),
             claims_long_wraps: AtomicBool::new(false),
+            hides_versions: AtomicBool::new(false),
             is_timed: AtomicBool::new(false),
         }
     }
@@ -64,6 +66,11 @@ impl TestKek {
     /// Gives the key a new version.
     pub(super) fn rotate(&self) {
         self.version.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Gives wraps that do not show their version, as AWS KMS does.
+    pub(super) fn hide_versions(&self) {
+        self.hides_versions.store(true, Ordering::Relaxed);
     }
 
     /// Takes the newest version back, as a restored backup of the service does.
@@ -191,6 +198,9 @@ impl KeyEncryptionKey for TestKek {
     }
 
     fn is_newest(&self, wrapped: &WrappedKey, description: &KeyDescription) -> Option<bool> {
+        if self.hides_versions.load(Ordering::Relaxed) {
+            return None;
+        }
         Some(u64::from(wrapped.as_bytes()[0]) == description.newest_version?)
     }
 

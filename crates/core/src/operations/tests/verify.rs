@@ -51,6 +51,18 @@ async fn an_intact_organization_has_no_finding_and_no_value_is_unwrapped() {
 }
 
 #[tokio::test]
+async fn a_rewrap_is_not_advised_for_a_key_whose_wraps_show_no_version() {
+    let world = World::new();
+    three(&world).await;
+    let due = async || verified(&world.warm().await, Verify::default()).await.due;
+    world.kek.hide_versions();
+    world.kek.rotate();
+    assert_eq!(due().await, 0, "a rewrap could be advised for ever");
+    world.kek_connector.key("own").rotate();
+    assert_eq!(due().await, 1, "the wrap of this key shows its version");
+}
+
+#[tokio::test]
 async fn an_altered_record_and_a_missing_and_a_foreign_object_are_found() {
     let world = World::new();
     three(&world).await;
