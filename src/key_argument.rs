@@ -76,8 +76,12 @@ fn setting<'a>(kind: &'a KeyType, part: &str) -> Result<(&'a Field, Json), Strin
     let Some((field, value)) = known else {
         let names = kind.fields.iter().filter(|field| is_setting(field));
         let names: Vec<_> = names.map(|field| field.name).collect();
+        let unknown = match unknown_name(part) {
+            Some(name) => format!("There is no setting {name}."),
+            None => "A setting has the form <name>=<value>.".to_owned(),
+        };
         return Err(format!(
-            "A setting has the form <name>=<value>. A key of type {} has: {}.",
+            "{unknown} A key of type {} has: {}.",
             kind.name,
             names.join(", ")
         ));
@@ -99,6 +103,16 @@ fn setting<'a>(kind: &'a KeyType, part: &str) -> Result<(&'a Field, Json), Strin
         _ => format!("The setting {} is a whole number.", field.name),
     })?;
     Ok((field, parsed))
+}
+
+/// Returns the name of a setting that does not exist, if it has the form of one: a secret key that
+/// was given by mistake is not quoted.
+fn unknown_name(part: &str) -> Option<&str> {
+    const MAX_NAME: usize = 30;
+    let (name, _) = part.split_once('=')?;
+    let is_name = |char: char| char.is_ascii_lowercase() || char == '_';
+    let has_the_form = !name.is_empty() && name.len() <= MAX_NAME && name.chars().all(is_name);
+    has_the_form.then_some(name)
 }
 
 /// Returns whether the text may contain the field. A credential is never among arguments or in
@@ -123,6 +137,23 @@ mod tests {
             let key = settings(&text).expect("a key");
             assert_eq!(key.kind, "age");
             assert_eq!(key.text("recipient"), Some(RECIPIENT));
+        }
+    }
+
+    #[test]
+    fn a_setting_that_does_not_exist_is_named_and_what_is_no_name_is_not() {
+        let told = settings("aws_kms:key=alias/x").expect_err("no setting");
+        assert!(
+            told.starts_with("There is no setting key. A key of type"),
+            "{told}"
+        );
+        for text in ["aws_kms:wJalrXUtnFEMI/K7MDENG=x", "aws_kms:hunter2"] {
+            let told = settings(text).expect_err("no setting");
+            assert!(told.starts_with("A setting has the form"), "{told}");
+            assert!(
+                !told.contains("wJalr") && !told.contains("hunter2"),
+                "{told}"
+            );
         }
     }
 

@@ -216,6 +216,10 @@ fn read_variable(text: &str) -> Result<OrganizationKey, Diagnostic> {
         }
         return Ok(OrganizationKey::File(PathBuf::from(path)));
     }
+    let kind = text.split_once(':').map(|(kind, _)| kind);
+    if !KEY_TYPES.iter().any(|known| Some(known.name) == kind) {
+        return Err(invalid("A key begins with its type and a colon."));
+    }
     let (rest, mac_key_name) = without_mac_key(text).map_err(invalid)?;
     let settings = key_argument::settings(&rest).map_err(|reason| invalid(&reason))?;
     let of = key_types().find(|known| known.name == settings.kind);

@@ -260,6 +260,8 @@ fn variables_set_what_the_block_omits() {
         let refused = with(wrong).unwrap_err();
         assert_eq!(refused.summary, "Invalid Key Variable", "{wrong}");
         assert!(!refused.detail.contains("hunter2"), "{}", refused.detail);
+        let lists = refused.detail.matches("types are").count();
+        assert_eq!(lists, 1, "{}", refused.detail);
     }
 }
 
