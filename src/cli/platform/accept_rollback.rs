@@ -1,5 +1,6 @@
 //! `platform accept-rollback` makes states take a restored catalog as it is.
 
+use std::fmt::Write as _;
 use std::process::ExitCode;
 
 use clap::Args;
@@ -21,7 +22,8 @@ pub(super) struct AcceptRollback {
     #[arg(long)]
     apply: bool,
     /// The platform itself was restored, from a snapshot, from versions of a bucket or from a
-    /// copy of its files. That leaves no note in the catalog.
+    /// copy of its files. That leaves no note in the catalog, so each call with --apply accepts
+    /// such a restore again.
     #[arg(long)]
     platform_restored: bool,
     #[command(flatten)]
@@ -39,6 +41,8 @@ struct Accepted {
     backup_taken_at: Option<String>,
     /// Least generation of each record.
     floor: u64,
+    /// Least generation of each record before; 0 if no rollback was ever accepted.
+    floor_before: u64,
 }
 
 impl Accepted {
@@ -49,6 +53,7 @@ impl Accepted {
             accepted: done.is_due && applies,
             backup_taken_at: done.backup_of.map(|at| at.to_string()),
             floor: done.floor,
+            floor_before: done.floor_before,
         }
     }
 }
@@ -58,6 +63,7 @@ impl Report for Accepted {
         let Self {
             organization,
             floor,
+            floor_before,
             ..
         } = self;
         if !self.due {
@@ -79,11 +85,23 @@ impl Report for Accepted {
                  refresh, and read each plan: versions, secrets and settings from after the \
                  backup are lost to the catalog. Restart providers that serve a debugger."
             ),
-            false => format!(
-                "Organization {organization}: the catalog {of}. States that have seen newer \
-                 records refuse it. Nothing was changed.\n\nTo make all states take the catalog \
-                 as it is, add --apply. What was written after the backup is given up by that."
-            ),
+            false => {
+                let mut text = format!(
+                    "Organization {organization}: the catalog {of}. States that have seen newer \
+                     records refuse it. Nothing was changed.\n\nTo make all states take the \
+                     catalog as it is, add --apply. What was written after the backup is given up \
+                     by that."
+                );
+                if self.backup_taken_at.is_none() && *floor_before > 0 {
+                    let _ = write!(
+                        text,
+                        "\n\nA rollback was accepted before, and {floor_before} has been the least \
+                         generation since. The catalog does not show whether that was the same \
+                         restore. If it was, do not accept it again."
+                    );
+                }
+                text
+            }
         }
     }
 }
@@ -110,17 +128,21 @@ mod tests {
 
     #[test]
     fn the_text_says_what_to_add_and_what_follows() {
-        let text = |is_due, applies| {
+        let accepted = |is_due, applies, floor_before| {
             let done = AcceptedRollback {
                 backup_of: None,
                 is_due,
-                floor_before: 0,
+                floor_before,
                 floor: 7,
             };
             Accepted::new("acme".to_owned(), done, applies).text()
         };
+        let text = |is_due, applies| accepted(is_due, applies, 0);
         assert!(text(false, true).contains("add --platform-restored"));
         assert!(text(true, false).contains("Nothing was changed.\n\nTo make all states"));
+        assert!(!text(true, false).contains("accepted before"));
+        let again = accepted(true, false, 5);
+        assert!(again.contains("accepted before, and 5"), "{again}");
         assert!(text(true, true).contains("(generation 7).\n\nPlan every state with a refresh"));
     }
 }
