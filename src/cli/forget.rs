@@ -12,7 +12,7 @@ use super::missing;
 use super::operator::{self, Failure, Form, Report, STATUSES};
 use crate::diagnostics::{deletion_protected, made_by};
 use planton_core::names::{SecretName, Slug};
-use planton_core::operations::{Lookup, Organization, Owner};
+use planton_core::operations::{Lookup, OperationError, Organization, Owner};
 use planton_plugin::Diagnostic;
 
 /// Arguments of `forget`.
@@ -234,9 +234,22 @@ async fn backend(organization: &Organization, asked: OfBackend) -> Result<Forgot
     about.confirm(asked.how, &report.name)?;
     let interrupt = operator::bounds();
     let deleted = organization.backends().forget(found, &interrupt);
-    let deleted = interrupt.bound(deleted).await?;
+    let deleted = interrupt.bound(deleted).await.map_err(not_forgotten)?;
     report.may_be_left = deleted.left_behind;
     Ok(report)
+}
+
+/// Returns the failure to forget a backend. Where secrets use it, names the command for them.
+fn not_forgotten(error: OperationError) -> Failure {
+    let has_secrets = matches!(error, OperationError::BackendInUse { total: 1.., .. });
+    let mut failure = Failure::from(error);
+    if has_secrets {
+        failure.diagnostic.detail.push_str(
+            "\n\nIf these secrets are gone for good as well, forget each of them first: \
+             terraform-provider-planton forget secret <name> --environment <environment>.",
+        );
+    }
+    failure
 }
 
 const UNFINISHED: &str = "Its deletion was started and not finished.";
@@ -337,6 +350,21 @@ fn no_backend(name: &Slug) -> Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_backend_that_secrets_use_names_the_command_for_them() {
+        let detail = |secrets: &[&str], is_default| {
+            let error = OperationError::BackendInUse {
+                backend: "old".parse().expect("a slug"),
+                secrets: secrets.iter().map(ToString::to_string).collect(),
+                total: secrets.len(),
+                is_default,
+            };
+            not_forgotten(error).diagnostic.detail
+        };
+        assert!(detail(&["db"], false).contains("forget secret <name>"));
+        assert!(!detail(&[], true).contains("forget secret"));
+    }
 
     #[test]
     fn only_the_name_confirms() {

@@ -8,6 +8,7 @@ use clap::Args;
 use jiff::{Span, SpanRelativeTo};
 use serde::Serialize;
 
+use super::count::{agree, count};
 use super::operator::{self, Form, Report};
 use super::progress::Progress;
 use crate::diagnostics::explain;
@@ -165,7 +166,8 @@ impl Leftovers {
     pub(super) fn listed(&self) -> Option<String> {
         let number = self.with("found").count();
         let lines: String = self.with("found").map(Found::line).collect();
-        (number > 0).then(|| format!("{number} objects or versions that no record needs:{lines}"))
+        let objects = count(number, "object or version", "objects or versions");
+        (number > 0).then(|| format!("{objects} that no record needs:{lines}"))
     }
 
     /// Returns the lines of what stays because it or its record is not verified, and their
@@ -195,10 +197,14 @@ impl Report for Collected {
         match found.listed() {
             Some(listed) => {
                 text.push_str(&listed);
-                text.push_str("\nNothing was deleted. To delete them, add --delete.");
+                text.push_str("\nNothing was deleted. To delete what is listed, add --delete.");
             }
             None if self.deleted > 0 => {
-                let _ = write!(text, "{} objects or versions deleted.", self.deleted);
+                let _ = write!(
+                    text,
+                    "{} deleted.",
+                    count(self.deleted, "object or version", "objects or versions")
+                );
                 text.extend(found.with("deleted").map(Found::line));
             }
             None => text.push_str("nothing found that no record needs."),
@@ -206,8 +212,9 @@ impl Report for Collected {
         if found.too_young > 0 {
             let _ = write!(
                 text,
-                "\nNo record names {} more, which are not old enough.",
-                found.too_young
+                "\nNo record names {} more, which {} not old enough.",
+                found.too_young,
+                agree(found.too_young, "is", "are"),
             );
         }
         let (failed, number) = found.failed();
@@ -349,9 +356,9 @@ mod tests {
         let done = collected(vec![leftover(Reason::Orphan, Disposal::Found)]);
         assert_eq!(done.status(), 0);
         insta::assert_snapshot!(done.text(), @r"
-        Organization acme: 1 objects or versions that no record needs:
+        Organization acme: 1 object or version that no record needs:
           planton/acme/org/db-0badcafe (platform, orphan, written 2026-01-01T00:00:00Z): found
-        Nothing was deleted. To delete them, add --delete.
+        Nothing was deleted. To delete what is listed, add --delete.
         No record names 2 more, which are not old enough.
         ");
     }
@@ -368,7 +375,7 @@ mod tests {
         let noted = done.found.not_looked_at("vault", denied.into());
         assert!(noted.is_none());
         insta::assert_snapshot!(done.text(), @r"
-        Organization acme: 1 objects or versions deleted.
+        Organization acme: 1 object or version deleted.
           planton/acme/org/db-0badcafe (platform, superseded, written 2026-01-01T00:00:00Z): deleted
         No record names 2 more, which are not old enough.
         These stay, since they failed or their records are not verified:

@@ -10,6 +10,7 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
+use super::count::count;
 use super::operator::{self, Failure, Form, Report, STATUSES};
 use crate::provider::{self, Environment, KeyPlace};
 use planton_core::names::Slug;
@@ -43,7 +44,9 @@ enum What {
     /// Say which former root keys no record needs. Remove them with --apply.
     ///
     /// Reads the records of every organization of the platform: of the embedded one, or below
-    /// the prefix of the bucket. Only if no apply, rewrap or reseal that began before the
+    /// the prefix of the bucket. In a bucket, copy the rotated file to every machine and run
+    /// `rewrap` for every organization before --apply: a machine with the former file goes on
+    /// writing under a former root key. Only if no apply, rewrap or reseal that began before the
     /// rotation still runs: it would write versions under a former root key, which nothing could
     /// open. Other buckets and prefixes that use the file, and backups of records, may need the
     /// root keys as well; the command cannot see them.
@@ -211,7 +214,10 @@ impl Retired {
     }
 
     pub(super) fn text(&self) -> String {
-        let mut text = format!("Key file: {} former root keys removed.", self.removed.len());
+        let mut text = format!(
+            "Key file: {} removed.",
+            count(self.removed.len(), "former root key", "former root keys")
+        );
         for id in &self.removed {
             let _ = write!(text, "\n  Former root key removed: {id}");
         }

@@ -2,6 +2,7 @@
 
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 
+mod count;
 mod forget;
 mod gc;
 mod identities;

@@ -1,8 +1,11 @@
 //! What `rewrap` and `reseal` report of a backend.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use serde::Serialize;
+
+use super::count::count;
 
 use planton_core::operations::{FailedRewrap, KeptEnvelope};
 
@@ -32,6 +35,8 @@ pub(super) struct Failed {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) version: Option<u64>,
     pub(super) error: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) remedy: Option<String>,
 }
 
 impl Failed {
@@ -50,11 +55,13 @@ impl From<FailedRewrap> for Failed {
             subject,
             version,
             error,
+            remedy,
         } = failed;
         Self {
             name: subject,
             version,
             error,
+            remedy,
         }
     }
 }
@@ -67,9 +74,8 @@ pub(super) fn kept_text(kept: &[Kept], follows: &str) -> String {
     }
     let _ = write!(
         text,
-        "\nThe store does not delete single versions, so it keeps {} superseded envelopes. \
-         {follows}:",
-        kept.len()
+        "\nThe store does not delete single versions, so it keeps {}. {follows}:",
+        count(kept.len(), "superseded envelope", "superseded envelopes")
     );
     for kept in kept.iter().take(MAX_NAMED) {
         let _ = write!(text, "\n  {} @ {}", kept.object, kept.version);
@@ -81,11 +87,18 @@ pub(super) fn kept_text(kept: &[Kept], follows: &str) -> String {
     text
 }
 
-/// Returns a line for each failure.
+/// Returns a line for each failure, and each remedy once.
 pub(super) fn failed_text(failed: &[Failed]) -> String {
     let mut text = String::new();
     for one in failed {
         let _ = write!(text, "\n  Failed: {}: {}", one.subject(), one.error);
+    }
+    let remedies: BTreeSet<_> = failed
+        .iter()
+        .filter_map(|one| one.remedy.as_deref())
+        .collect();
+    for remedy in remedies {
+        let _ = write!(text, "\n{remedy}");
     }
     text
 }

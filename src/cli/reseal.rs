@@ -7,6 +7,7 @@ use clap::Args;
 use jiff::Timestamp;
 use serde::Serialize;
 
+use super::count::count;
 use super::operator::{self, Failure, Form, Report};
 use super::output::tell;
 use super::progress::Progress;
@@ -53,8 +54,9 @@ impl Report for Resealed {
             ..
         } = self;
         let mut text = format!(
-            "Backend {backend}: {resealed} versions resealed under new data keys, {current} sealed \
-             since {sealed_before}."
+            "Backend {backend}: {} resealed, each under a new data key, {current} sealed since \
+             {sealed_before}.",
+            count(*resealed, "version", "versions"),
         );
         text.push_str(&kept_text(
             &self.kept,

@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use clap::Args;
 use serde::Serialize;
 
+use super::count::count;
 use super::operator::{self, Failure, Form, Report};
 use super::progress::Progress;
 use super::renewal::{Failed, Kept, failed_text, kept_text};
@@ -88,6 +89,7 @@ impl From<RewrappedRecords> for OfRecords {
             name: backend.to_string(),
             version: None,
             error,
+            remedy: None,
         });
         Self {
             mac_key_rewrapped: done.mac_key,
@@ -119,7 +121,8 @@ impl OfBackend {
             ..
         } = self;
         let mut text = format!(
-            "Backend {backend}: {rewrapped} versions rewrapped, {current} current already."
+            "Backend {backend}: {} rewrapped, {current} current already.",
+            count(*rewrapped, "version", "versions"),
         );
         text.push_str(&kept_text(
             &self.kept,
@@ -143,8 +146,8 @@ impl OfRecords {
             false => "current already",
         };
         format!(
-            "Organization: MAC key {mac_key}; {} credentials rewrapped, {} current already.{}",
-            self.credentials_rewrapped,
+            "Organization: MAC key {mac_key}; {} rewrapped, {} current already.{}",
+            count(self.credentials_rewrapped, "credential", "credentials"),
             self.credentials_current,
             failed_text(&self.failed)
         )
@@ -348,6 +351,7 @@ mod tests {
             subject: subject.to_owned(),
             version,
             error: "denied".to_owned(),
+            remedy: Some("Grant it to the role.".to_owned()),
         };
         let progress = RewrapProgress {
             rewrapped: 1,
@@ -364,5 +368,6 @@ mod tests {
         ] {
             assert!(text.contains(line), "{text}");
         }
+        assert_eq!(text.matches("Grant it to the role.").count(), 1, "{text}");
     }
 }

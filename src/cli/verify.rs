@@ -8,6 +8,7 @@ use std::time::Duration;
 use clap::Args;
 use serde::Serialize;
 
+use super::count::{agree, count};
 use super::gc::{Leftovers, leftovers};
 use super::operator::{self, Failure, Form, Report};
 use super::progress::Progress;
@@ -106,21 +107,25 @@ impl Report for Verified {
             leftovers,
         } = self;
         let mut text = format!(
-            "Organization {organization}, fingerprint {fingerprint}: {documents} secrets with \
-             {versions} versions verified."
+            "Organization {organization}, fingerprint {fingerprint}: {} with {} verified.",
+            count(*documents, "secret", "secrets"),
+            count(*versions, "version", "versions"),
         );
         if *rewrap_due > 0 {
             let _ = write!(
                 text,
-                "\n{rewrap_due} versions are not under the present keys and their newest versions: \
-                 terraform-provider-planton rewrap moves them."
+                "\n{} not under the present keys and their newest versions: \
+                 terraform-provider-planton rewrap moves {}.",
+                count(*rewrap_due, "version is", "versions are"),
+                agree(*rewrap_due, "it", "them"),
             );
         }
         if let Some(drill) = drill {
             let _ = write!(
                 text,
-                "\nDrill: {} versions opened through {}.",
-                drill.opened, drill.key
+                "\nDrill: {} opened through {}.",
+                count(drill.opened, "version", "versions"),
+                drill.key
             );
         }
         for Found {
@@ -136,7 +141,7 @@ impl Report for Verified {
         if let Some(listed) = leftovers.listed() {
             let _ = write!(
                 text,
-                "\n{listed}\nterraform-provider-planton gc deletes them: see its --help."
+                "\n{listed}\nterraform-provider-planton gc deletes what is listed: see its --help."
             );
         }
         let (failed, number) = leftovers.failed();
@@ -147,8 +152,9 @@ impl Report for Verified {
             number => {
                 let _ = write!(
                     text,
-                    "\n{number} findings. Find out who can write to the platform or the backend, \
-                     and restore what is altered or missing."
+                    "\n{}. Find out who can write to the platform or the backend, \
+                     and restore what is altered or missing.",
+                    count(number, "finding", "findings"),
                 );
             }
         }

@@ -54,8 +54,8 @@ pub(super) fn elsewhere(error: &CatalogError) -> Diagnostic {
         MoveProgress::Arriving => Diagnostic::error(
             "Organization Not Arrived",
             format!(
-                "A migration moves the organization to this platform since {since}, and is not \
-                 complete. Until then, nobody can use the organization here.\n\nIf no \
+                "A migration has been moving the organization to this platform since {since}, and is \
+                 not complete. Until then, nobody can use the organization here.\n\nIf no \
                  terraform-provider-planton platform migrate is running, run it again with the \
                  same variables: it continues where it ended. The organization comes from:\n\n  \
                  {place}"

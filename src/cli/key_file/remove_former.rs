@@ -8,6 +8,7 @@ use clap::Args;
 use serde::Serialize;
 
 use super::{How, NeededBy, database_failed, no_database, no_key_file, retired};
+use crate::cli::count::{agree, count};
 use crate::cli::operator::{self, Failure, Form, Report};
 use crate::cli::progress::Progress;
 use crate::provider::{self, Environment, KeyPlace};
@@ -56,14 +57,14 @@ impl Report for Removal {
             needed_by,
         } = self;
         let mut text = format!(
-            "Key file {key_file}: {} of {} former root keys {} by no record of {platform}.",
+            "Key file {key_file}: {} of {} {} needed by no record of {platform}.",
             unneeded.len(),
-            unneeded.len() + needed_by.len(),
-            if unneeded.len() == 1 {
-                "is needed"
-            } else {
-                "are needed"
-            },
+            count(
+                unneeded.len() + needed_by.len(),
+                "former root key",
+                "former root keys"
+            ),
+            agree(unneeded.len(), "is", "are"),
         );
         for id in unneeded {
             let what = if *applied {

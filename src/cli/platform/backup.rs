@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use super::How;
 use super::draft::Draft;
+use crate::cli::count::count;
 use crate::cli::operator::{self, Failure, Report};
 use crate::cli::progress::Progress;
 use planton_core::operations::{
@@ -47,10 +48,13 @@ struct Written {
 impl Report for Written {
     fn text(&self) -> String {
         let mut text = format!(
-            "Wrote {} records of organization {} to {}.\n\nFingerprint: {}\n\nThe backup has no \
+            "Wrote {} of organization {} to {}.\n\nFingerprint: {}\n\nThe backup has no \
              value, no envelope and no key. Back up the stored envelopes and the keys by the means \
              of the platform: the guide \"Restore a backup\" names them.",
-            self.records, self.organization, self.file, self.fingerprint
+            count(self.records, "record", "records"),
+            self.organization,
+            self.file,
+            self.fingerprint
         );
         if !self.altered.is_empty() {
             text.push_str(

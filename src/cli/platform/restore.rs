@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use super::How;
 use super::backup::inaccessible;
+use crate::cli::count::count;
 use crate::cli::identities;
 use crate::cli::operator::{self, Failure, Report};
 use crate::cli::progress::Progress;
@@ -151,11 +152,11 @@ impl Compared {
 impl Report for Compared {
     fn text(&self) -> String {
         let mut text = format!(
-            "Backup of organization {}, taken at {}, with {} records. The catalog {} {} of them, \
+            "Backup of organization {}, taken at {}, with {}. The catalog {} {} of them, \
              and has {} unchanged.",
             self.organization,
             self.backup_taken_at,
-            self.records,
+            count(self.records, "record", "records"),
             if self.applied { "lacked" } else { "lacks" },
             self.missing,
             self.equal,

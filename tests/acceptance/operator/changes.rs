@@ -160,7 +160,7 @@ fn changed(scene: &Scene) {
     let rewrapped = told(&without.run(scene, &["rewrap", "--backend", "platform"]), 0);
     has(
         &rewrapped,
-        &["1 versions rewrapped", "platform: 1 of 1 secrets"],
+        &["1 version rewrapped", "platform: 1 of 1 secrets"],
     );
     expect_progress(scene, &without);
     has(

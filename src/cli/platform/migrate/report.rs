@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use serde::{Serialize, Serializer};
 
+use crate::cli::count::count;
 use crate::cli::operator::Report;
 use planton_core::operations::{Migrated, MigrationProgress, MigrationSurvey, Unmoved, pin_of};
 
@@ -191,10 +192,14 @@ impl Moved {
             ..
         } = survey;
         format!(
-            "Organization {} would move to:\n\n  {}\n\n{secrets} secrets, {backends} backends. \
-             {versions} versions would move to the new platform. {rewraps} versions on registered \
-             backends would be wrapped again.",
-            self.organization, self.target
+            "Organization {} would move to:\n\n  {}\n\n{}, {}. {} would move to the new \
+             platform. {} on registered backends would be wrapped again.",
+            self.organization,
+            self.target,
+            count(*secrets, "secret", "secrets"),
+            count(*backends, "backend", "backends"),
+            count(*versions, "version", "versions"),
+            count(*rewraps, "version", "versions"),
         )
     }
 
@@ -222,9 +227,11 @@ impl Moved {
             ..
         } = done;
         let mut text = format!(
-            "Organization {}: moved {records} records and {versions} versions; wrapped {rewraps} \
-             versions on registered backends again.",
-            self.organization
+            "Organization {}: moved {} and {}; wrapped {} on registered backends again.",
+            self.organization,
+            count(*records, "record", "records"),
+            count(*versions, "version", "versions"),
+            count(*rewraps, "version", "versions"),
         );
         list(&mut text, LOST, &done.lost);
         list(&mut text, "Copied without being opened", &done.unopened);
