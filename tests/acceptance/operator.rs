@@ -232,9 +232,13 @@ fn acc_platform_init_wraps_for_escrow_and_the_identity_alone_opens_on_a_bucket()
 }
 
 fn initialized(scene: &Scene) {
+    let missing = match scene.embedded() {
+        Some(_) => "Embedded Platform Not Found",
+        None => "Organization Not Found",
+    };
     has(
         &told(&run(scene, &["platform", "status"], &[]), 1),
-        &["Organization Not Found"],
+        &[missing],
     );
     // A secret key that is given by mistake is refused, and printed nowhere.
     let mistaken = format!("age:{IDENTITY}");
