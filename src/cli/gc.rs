@@ -133,7 +133,7 @@ impl Found {
 }
 
 impl Leftovers {
-    fn add(&mut self, collection: Collection) {
+    pub(super) fn add(&mut self, collection: Collection) {
         self.too_young += collection.too_young;
         let found = collection.leftovers.into_iter().map(Found::from);
         self.leftovers.extend(found);

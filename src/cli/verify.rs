@@ -234,3 +234,60 @@ fn several_identities() -> Failure {
          alone.\n\nPass a file with one identity.",
     ))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use planton_core::operations::{Collection, Disposal, Leftover, Reason};
+    use planton_core::store::RemoteName;
+
+    fn verified(rewrap_due: usize, disposal: Disposal) -> Verified {
+        let mut leftovers = Leftovers::default();
+        leftovers.add(Collection {
+            leftovers: vec![Leftover {
+                backend: Slug::platform_backend(),
+                object: RemoteName::new("planton/acme/org/db-0badcafe".to_owned()),
+                version: None,
+                reason: Reason::Orphan,
+                written_at: None,
+                disposal,
+            }],
+            ..Collection::default()
+        });
+        Verified {
+            organization: "acme".to_owned(),
+            fingerprint: "00".to_owned(),
+            documents: 1,
+            versions: 2,
+            rewrap_due,
+            drill: None,
+            findings: Vec::new(),
+            leftovers,
+        }
+    }
+
+    #[test]
+    fn what_gc_would_delete_is_listed_and_is_no_finding() {
+        let done = verified(1, Disposal::Found);
+        assert_eq!(done.status(), 0);
+        insta::assert_snapshot!(done.text(), @r"
+        Organization acme, fingerprint 00: 1 secret with 2 versions verified.
+        1 version is not under the present keys and their newest versions: terraform-provider-planton rewrap moves it.
+        1 object or version that no record needs:
+          planton/acme/org/db-0badcafe (platform, orphan): found
+        terraform-provider-planton gc deletes what is listed: see its --help.
+        Nothing is wrong.
+        ");
+    }
+
+    #[test]
+    fn what_nobody_can_judge_is_a_finding() {
+        let done = verified(0, Disposal::Failed("altered".to_owned()));
+        assert_eq!(done.status(), 1);
+        let text = done.text();
+        assert!(
+            text.contains("(platform, orphan): failed: altered\n1 finding. Find out"),
+            "{text}"
+        );
+    }
+}

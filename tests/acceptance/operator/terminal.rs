@@ -26,8 +26,13 @@ fn on_terminal(scene: &Scene, pins: &Pins, arguments: &[&str]) -> String {
 pub(super) fn expect_progress(scene: &Scene, pins: &Pins) {
     let verify = ["verify", "--backend", "platform"];
     let rewrap = ["rewrap", "--backend", "platform"];
-    for (command, what) in [(&verify, "verify"), (&rewrap, "platform")] {
-        let line = format!("{what}: 1 of 1 secrets");
+    let gc = ["gc", "--backend", "platform"];
+    for (command, what, unit) in [
+        (&verify, "verify", "secrets"),
+        (&rewrap, "platform", "secrets"),
+        (&gc, "gc of platform", "records and objects"),
+    ] {
+        let line = format!("{what}: 1 of 1 {unit}");
         let printed = pins.run(scene, command);
         told(&printed, 0);
         let printed = [printed.stderr, printed.stdout].map(|it| String::from_utf8(it).unwrap());

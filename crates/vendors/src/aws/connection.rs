@@ -79,12 +79,12 @@ impl AwsConnection {
             })),
             (None, Some(_)) => Err(unusable(
                 "access_key_id",
-                "Set it: it names the key that secret_access_key_wo is.",
+                "Set it to the ID of the access key whose secret is secret_access_key_wo.",
             )),
             (Some(_), None) => Err(no_secret_part()),
             (None, None) if session_token.is_some() => Err(unusable(
                 "session_token_wo",
-                "It goes with access_key_id and secret_access_key_wo, which are not set.",
+                "It requires access_key_id and secret_access_key_wo, which are not set.",
             )),
             (None, None) => Ok(AwsCredential::Ambient),
         }

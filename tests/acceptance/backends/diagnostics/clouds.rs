@@ -51,7 +51,7 @@ fn settings_of_aws_are_checked_while_planning() {
 
     The secret backend's settings are invalid (setting: access_key_id).
 
-    Set it: it names the key that secret_access_key_wo is.
+    Set it to the ID of the access key whose secret is secret_access_key_wo.
     "#);
     assert_snapshot!(told.at("role"), @r#"
     Error: Secret Backend Misconfigured
@@ -111,7 +111,7 @@ fn settings_of_aws_are_checked_while_planning() {
 
     The secret backend's settings are invalid (setting: session_token_wo).
 
-    It goes with access_key_id and secret_access_key_wo, which are not set.
+    It requires access_key_id and secret_access_key_wo, which are not set.
     "#);
     assert_eq!(told.len(), 2);
 }
@@ -309,7 +309,7 @@ fn settings_of_gcp_and_azure_are_checked_while_planning() {
 
     The secret backend's settings are invalid (setting: service_account_key_json_wo).
 
-    service_account_key_json_wo is not the key file of a service account: it is no JSON object. Set it to the whole JSON file that `gcloud iam service-accounts keys create` writes.
+    service_account_key_json_wo is not the key file of a service account: it is not a JSON object. Set it to the whole JSON file that `gcloud iam service-accounts keys create` writes.
     "#);
     assert_snapshot!(told.at("other_json"), @r#"
     Error: Secret Backend Misconfigured
@@ -327,7 +327,7 @@ fn settings_of_gcp_and_azure_are_checked_while_planning() {
 
     The secret backend's settings are invalid (setting: service_account_key_json_wo).
 
-    service_account_key_json_wo is not the key file of a service account: its "private_key" is no RSA key in PKCS#8 PEM form. Set it to the whole JSON file that `gcloud iam service-accounts keys create` writes.
+    service_account_key_json_wo is not the key file of a service account: its "private_key" is not an RSA key in PKCS#8 PEM form. Set it to the whole JSON file that `gcloud iam service-accounts keys create` writes.
     "#);
     assert_eq!(told.len(), 3);
 }

@@ -35,7 +35,7 @@ pub struct ServiceAccountKey {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidServiceAccountKey {
     /// Not JSON, or not an object.
-    #[error("it is no JSON object")]
+    #[error("it is not a JSON object")]
     NotJson,
     /// Another type of credential.
     #[error("its \"type\" is not \"service_account\"")]
@@ -44,7 +44,7 @@ pub enum InvalidServiceAccountKey {
     #[error("it has no {0:?} that is text")]
     Missing(&'static str),
     /// The private key has another format.
-    #[error("its \"private_key\" is no RSA key in PKCS#8 PEM form")]
+    #[error("its \"private_key\" is not an RSA key in PKCS#8 PEM form")]
     NoPrivateKey,
 }
 
