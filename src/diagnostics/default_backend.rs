@@ -10,8 +10,9 @@ pub(super) fn exists(backend: &Slug, existing: &ExistingRecord) -> Diagnostic {
         "Default Backend Already Set",
         format!(
             "{}\n\nIf this apply is to replace that very resource under create_before_destroy, which \
-             a resource that depends on it passes on, the replacement fails: an organization has \
-             one default. A replacement is never needed, since a change of backend takes effect in \
+             a resource that depends on it passes on, the replacement fails. Terraform passes \
+             the replaced resource to the creation since version 1.16 only, and never a tainted \
+             one, so the provider cannot tell its choice from that of another state. A replacement is never needed, since a change of backend takes effect in \
              place. Undo a taint with terraform untaint; omit -replace and replace_triggered_by, or \
              create_before_destroy.",
             Named::default_backend(backend).already_exists(existing)

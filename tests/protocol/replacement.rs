@@ -3,7 +3,7 @@
 
 mod run;
 
-use run::Run;
+use run::{DEFAULT, Run};
 
 #[tokio::test]
 async fn a_replacement_takes_its_own_name_over_where_the_host_keeps_planned_private_data() {
@@ -60,6 +60,41 @@ async fn a_replacement_does_not_take_a_name_that_another_state_has_by_now() {
     assert!(told.contains("Secret Already Exists"), "{told}");
     assert_eq!(apply.open().await, "theirs");
     assert_eq!(apply.read(&theirs).await.unwrap()["id"], theirs.state["id"]);
+}
+
+#[tokio::test]
+async fn a_default_backend_replaces_its_own_choice_alone_where_the_host_keeps_private_data() {
+    let folder = tempfile::tempdir().unwrap();
+    let start = |keeps: bool| Run::of(DEFAULT, folder.path(), keeps, None);
+    let mut first = start(true).await;
+    let config = first.config_of(&[("backend", "platform".into())]);
+    let old = first.create_by(&config).await.unwrap();
+    let planned = {
+        let mut plan = start(true).await;
+        plan.plan_replacement_by(&config, &old).await.unwrap()
+    };
+    let forgetful = start(false)
+        .await
+        .create_planned_by(&config, &planned)
+        .await;
+    let told = forgetful.err().unwrap();
+    for part in ["Default Backend Already Set", "since version 1.16 only"] {
+        assert!(told.contains(part), "{told}");
+    }
+
+    let mut apply = start(true).await;
+    let new = apply.create_planned_by(&config, &planned).await.unwrap();
+    // The destruction of the old object leaves the new choice.
+    apply.destroy(&old).await.unwrap();
+    assert!(apply.read(&new).await.is_some());
+    // By now, the plan is about a choice of another run.
+    let stale = start(true).await.create_planned_by(&config, &planned).await;
+    let told = stale.err().unwrap();
+    assert!(told.contains("Default Backend Already Set"), "{told}");
+    let mut last = start(true).await;
+    assert!(last.read(&new).await.is_some());
+    last.destroy(&new).await.unwrap();
+    assert!(last.read(&new).await.is_none());
 }
 
 /// Returns the value of `PLANTON_RESUME` in an error.

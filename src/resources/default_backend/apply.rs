@@ -9,7 +9,7 @@ use crate::diagnostics::{About, Named, explain, explain_at};
 use crate::resources::private_state::{Anchor, Committed, PrivateState};
 use crate::session::{Apply, Call};
 use planton_core::names::Slug;
-use planton_core::operations::{DefaultSet, Destroyed, KnownDefault, SetDefault};
+use planton_core::operations::{DefaultSet, Destroyed, KnownDefault, SetDefault, Stamp};
 use planton_plugin::{
     ApplyResponse, CreateRequest, DeleteRequest, DeleteResponse, Diagnostic, PrivateData,
     UpdateRequest, Value,
@@ -22,7 +22,18 @@ impl Apply for DefaultBackendResource {
         call: &Call,
         request: CreateRequest,
     ) -> Result<ApplyResponse, Diagnostic> {
-        set(call, request.planned_state, None).await
+        let private = &request.planned_private;
+        let anchor = Anchor::read(private)?;
+        // The choice that this one replaces under create_before_destroy, if the host keeps
+        // planned private data (protocol 6.11). Otherwise the data are empty.
+        let replaces = anchor.stamp.filter(|_| anchor.finding.is_none());
+        if replaces.is_some() {
+            anchor.expect_same(&call.session).await?;
+            if let Some(written) = Written::stored(private)? {
+                written.remember(&call.session);
+            }
+        }
+        set(call, request.planned_state, (None, replaces)).await
     }
 
     async fn update(
@@ -38,7 +49,7 @@ impl Apply for DefaultBackendResource {
             &request.prior_state,
             &request.planned_private,
         )?;
-        set(call, request.planned_state, Some(before)).await
+        set(call, request.planned_state, (Some(before), None)).await
     }
 
     /// Makes the built-in backend the default again.
@@ -82,18 +93,22 @@ fn in_force(
     Ok(before)
 }
 
-/// Sets the default, from `before` if this state has set one already.
+/// Sets the default, from `before` if this state has set one already, and in the place of the
+/// choice with the stamp `replaces`.
 async fn set(
     call: &Call,
     planned: Value,
-    before: Option<KnownDefault>,
+    (before, replaces): (Option<KnownDefault>, Option<Stamp>),
 ) -> Result<ApplyResponse, Diagnostic> {
     let Call { session, interrupt } = call;
     let backend = backend_of(&planned)?;
     let organization = &session.organization;
-    let set = organization
-        .default_backend()
-        .set(SetDefault { backend, before }, interrupt);
+    let set = SetDefault {
+        backend,
+        before,
+        replaces,
+    };
+    let set = organization.default_backend().set(set, interrupt);
     let DefaultSet { view, adopted_from } = set.await.map_err(|error| {
         explain_at(&error, |about| {
             (about == About::Backend).then(|| "backend".into())

@@ -13,10 +13,12 @@ use test_support::plugin_client::wire::provider_client::ProviderClient;
 use test_support::plugin_client::wire::*;
 
 pub(super) const SECRET: &str = "planton_secret";
+pub(super) const DEFAULT: &str = "planton_default_backend";
 
 /// A run of a host. Its provider process has a parent of its own.
 pub(super) struct Run {
     client: ProviderClient<Channel>,
+    type_name: &'static str,
     schema: Schema,
     keeps_planned_private: bool,
     _plugin: Plugin,
@@ -43,6 +45,16 @@ impl Run {
 
     /// Starts a run, with `PLANTON_RESUME` if given.
     pub(super) async fn resuming(
+        folder: &Path,
+        keeps_planned_private: bool,
+        resume: Option<&str>,
+    ) -> Self {
+        Self::of(SECRET, folder, keeps_planned_private, resume).await
+    }
+
+    /// Starts a run whose calls are about this resource type.
+    pub(super) async fn of(
+        type_name: &'static str,
         folder: &Path,
         keeps_planned_private: bool,
         resume: Option<&str>,
@@ -76,21 +88,23 @@ impl Run {
         assert!(errors(&diagnostics).is_empty(), "{diagnostics:?}");
         Self {
             client,
-            schema: schemas.resource_schemas[SECRET].clone(),
+            type_name,
+            schema: schemas.resource_schemas[type_name].clone(),
             keeps_planned_private,
             _plugin: plugin,
         }
     }
 
     pub(super) fn config(&self, value: &str) -> Json {
-        config(
-            &self.schema,
-            &[
-                ("name", "db".into()),
-                ("value_wo", value.into()),
-                ("value_wo_version", "1".into()),
-            ],
-        )
+        self.config_of(&[
+            ("name", "db".into()),
+            ("value_wo", value.into()),
+            ("value_wo_version", "1".into()),
+        ])
+    }
+
+    pub(super) fn config_of(&self, arguments: &[(&str, Json)]) -> Json {
+        config(&self.schema, arguments)
     }
 
     pub(super) async fn plan(
@@ -99,7 +113,9 @@ impl Run {
         prior: Prior<'_>,
     ) -> PlanResourceChangeResponse {
         let mut proposed = config.clone();
-        proposed["value_wo"] = Json::Null;
+        if let Some(value) = proposed.get_mut("value_wo") {
+            *value = Json::Null;
+        }
         if !prior.state.is_null() {
             for attribute in self.schema.block.clone().unwrap().attributes {
                 if attribute.computed && proposed[&attribute.name].is_null() {
@@ -108,7 +124,7 @@ impl Run {
             }
         }
         let request = PlanResourceChangeRequest {
-            type_name: SECRET.to_owned(),
+            type_name: self.type_name.to_owned(),
             prior_state: encode(prior.state),
             proposed_new_state: encode(&proposed),
             config: encode(config),
@@ -137,7 +153,7 @@ impl Run {
         planned: PlanResourceChangeResponse,
     ) -> Result<Option<Object>, String> {
         let request = ApplyResourceChangeRequest {
-            type_name: SECRET.to_owned(),
+            type_name: self.type_name.to_owned(),
             prior_state: encode(prior),
             planned_state: planned.planned_state,
             config: encode(config),
@@ -254,7 +270,7 @@ impl Run {
 
     pub(super) async fn destroy(&mut self, object: &Object) -> Result<(), String> {
         let request = PlanResourceChangeRequest {
-            type_name: SECRET.to_owned(),
+            type_name: self.type_name.to_owned(),
             prior_state: encode(&object.state),
             proposed_new_state: encode(&Json::Null),
             config: encode(&Json::Null),
@@ -279,7 +295,7 @@ impl Run {
 
     pub(super) async fn refreshed(&mut self, object: &Object) -> Option<Object> {
         let request = ReadResourceRequest {
-            type_name: SECRET.to_owned(),
+            type_name: self.type_name.to_owned(),
             current_state: encode(&object.state),
             private: object.private.clone(),
             ..Default::default()

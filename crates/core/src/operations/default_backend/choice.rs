@@ -14,6 +14,9 @@ pub struct SetDefault {
     pub backend: Slug,
     /// The choice to change; `None` for a first choice.
     pub before: Option<KnownDefault>,
+    /// For a first choice: the stamp of the choice that it replaces, which the caller's state
+    /// owns and unsets later.
+    pub replaces: Option<Stamp>,
 }
 
 /// A choice as its owner's state has it.
@@ -56,9 +59,13 @@ impl DefaultBackend<'_> {
     ) -> Result<DefaultSet, OperationError> {
         interrupt.before("set default backend")?;
         self.organization.ensure().await?;
-        let SetDefault { backend, before } = request;
+        let SetDefault {
+            backend,
+            before,
+            replaces,
+        } = request;
         let (set, adopted_from) = match before {
-            None => self.create(&backend, interrupt).await?,
+            None => self.create(&backend, replaces, interrupt).await?,
             Some(known) => (self.change(&backend, known, interrupt).await?, None),
         };
         let InForce {
@@ -82,10 +89,12 @@ impl DefaultBackend<'_> {
         })
     }
 
-    /// Makes the first choice, or adopts the choice of the resumed run.
+    /// Makes the first choice, replaces the choice with the stamp `replaces`, or adopts that of
+    /// the resumed run.
     async fn create(
         self,
         backend: &Slug,
+        replaces: Option<Stamp>,
         interrupt: &Interrupt,
     ) -> Result<(InForce, Option<Owner>), OperationError> {
         let mut sent: Option<(InForce, Option<Owner>)> = None;
@@ -99,7 +108,7 @@ impl DefaultBackend<'_> {
                 // arrived.
                 return Ok((InForce { generation, ..set }, adopted_from));
             }
-            let adopted_from = self.expect_unset(&held)?;
+            let adopted_from = self.expect_unset(&held, replaces)?;
             self.set_is_default(backend, true).await?;
             interrupt.before("commit default backend")?;
             let replaced = held.document.backend.clone();
@@ -164,7 +173,8 @@ impl DefaultBackend<'_> {
 
     /// Makes the built-in backend the default again, if the caller owns the choice.
     ///
-    /// Another owner's choice stays unchanged. An adopted choice returns to its former owner.
+    /// Another owner's choice stays unchanged, as does the choice with which this run has replaced
+    /// the caller's. An adopted choice returns to its former owner.
     ///
     /// # Errors
     ///
@@ -184,7 +194,12 @@ impl DefaultBackend<'_> {
                 return Ok(Destroyed::Done);
             };
             if known.stamp.is_some_and(|stamp| stamp != owner.stamp) {
-                return Ok(Destroyed::OwnedByAnotherState(Box::new(owner)));
+                let is_replaced =
+                    owner.stamp.run == self.organization.run.id && owner.former().is_none();
+                return Ok(match is_replaced {
+                    true => Destroyed::Done,
+                    false => Destroyed::OwnedByAnotherState(Box::new(owner)),
+                });
             }
             let present = held.document.backend.clone();
             let former = self.organization.run.former_owner_of(&owner);
@@ -215,13 +230,20 @@ impl DefaultBackend<'_> {
         Err(changed())
     }
 
-    /// Checks that no run has set the default, except the resumed one. Returns the owner of a
-    /// choice to adopt.
-    fn expect_unset(self, held: &HeldDefault) -> Result<Option<Owner>, OperationError> {
+    /// Checks that no run has set the default, except the resumed one, and except under the stamp
+    /// `replaces`. Returns the owner of a choice to adopt.
+    fn expect_unset(
+        self,
+        held: &HeldDefault,
+        replaces: Option<Stamp>,
+    ) -> Result<Option<Owner>, OperationError> {
         let record = &held.document;
         let Some(owner) = &record.owner else {
             return Ok(None);
         };
+        if replaces == Some(owner.stamp) {
+            return Ok(None);
+        }
         let is_untouched = record.is_untouched(owner);
         match self.organization.run.relation_to(owner, is_untouched) {
             OwnerRelation::ResumedRun => Ok(Some(owner.clone())),

@@ -130,6 +130,7 @@ async fn set(
             backend: slug(expected),
             stamp: None,
         }),
+        replaces: None,
     };
     let interrupt = Interrupt::default();
     let set = process.default_backend().set(request, &interrupt).await;

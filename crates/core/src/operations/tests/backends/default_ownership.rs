@@ -6,7 +6,7 @@ use crate::catalog::{CatalogErrorKind, CatalogStore, CatalogVerb, RecordKey};
 use crate::operations::tests::world::World;
 use crate::operations::{
     DefaultSet, Destroyed, ExistingRecord, Interrupt, KnownDefault, OperationError, Organization,
-    SetDefault,
+    SetDefault, Stamp,
 };
 use crate::store::Landing;
 
@@ -63,6 +63,7 @@ async fn the_default_of_another_state_is_neither_changed_nor_unset() {
     let change = |backend: &str, set: &DefaultSet| SetDefault {
         backend: slug(backend),
         before: Some(known(set)),
+        replaces: None,
     };
     let refused = process
         .default_backend()
@@ -147,10 +148,63 @@ async fn a_default_whose_response_was_lost_is_set_and_a_rivals_is_not_taken_for_
     assert_eq!(view.backend, slug("two"));
 }
 
+/// A replacement that is created before the old choice is unset (protocol 6.11).
+#[tokio::test]
+async fn a_choice_is_replaced_by_the_state_that_owns_it_alone() {
+    let world = World::new();
+    let process = world.warm().await;
+    for named in ["one", "two"] {
+        declared(&process, named, named).await;
+    }
+    let first = created(&of_run(&world, 1, None), "one").await.unwrap();
+    let stamp = |set: &DefaultSet| set.view.owner.as_ref().map(|owner| owner.stamp);
+    let replacing = of_run(&world, 2, None);
+    let second = replaced(&replacing, "two", stamp(&first)).await.unwrap();
+    assert_eq!(second.adopted_from, None);
+    assert_ne!(stamp(&second), stamp(&first));
+    let interrupt = Interrupt::default();
+    // The deletion of the old one leaves the new choice, in this run and in a later one.
+    let unset = replacing
+        .default_backend()
+        .unset(known(&first), &interrupt)
+        .await;
+    assert_eq!(unset.unwrap(), Destroyed::Done);
+    let owner = Box::new(second.view.owner.clone().unwrap());
+    let late = of_run(&world, 3, None);
+    let left = late
+        .default_backend()
+        .unset(known(&first), &interrupt)
+        .await;
+    assert_eq!(left.unwrap(), Destroyed::OwnedByAnotherState(owner.clone()));
+    // A state whose stamp is no longer that of the record replaces nothing.
+    let refused = replaced(&late, "one", stamp(&first)).await;
+    match refused {
+        Err(OperationError::DefaultBackendExists { existing, .. }) => {
+            assert_eq!(existing.owner, *owner);
+        }
+        other => panic!("{other:?}"),
+    }
+    let view = process.default_backend().view().await.unwrap();
+    assert_eq!((view.backend, view.owner), (slug("two"), Some(*owner)));
+    let unset = late.default_backend().unset(known(&second), &interrupt);
+    assert_eq!(unset.await.unwrap(), Destroyed::Done);
+    let view = process.default_backend().view().await.unwrap();
+    assert_eq!((view.backend, view.owner), (slug("platform"), None));
+}
+
 async fn created(process: &Organization, backend: &str) -> Result<DefaultSet, OperationError> {
+    replaced(process, backend, None).await
+}
+
+async fn replaced(
+    process: &Organization,
+    backend: &str,
+    replaces: Option<Stamp>,
+) -> Result<DefaultSet, OperationError> {
     let request = SetDefault {
         backend: slug(backend),
         before: None,
+        replaces,
     };
     let interrupt = Interrupt::default();
     process.default_backend().set(request, &interrupt).await
