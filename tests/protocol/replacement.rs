@@ -148,6 +148,7 @@ async fn a_replacement_takes_its_name_over_beside_a_takes_over_that_was_left() {
         let mut run = Run::start(folder.path(), false).await;
         let config = taking(&run, "two");
         let planned = run.plan_replacement_by(&config, &first).await.unwrap();
+        let mut run = Run::start(folder.path(), false).await;
         let second = run.create_planned_by(&config, &planned).await.unwrap();
         run.destroy(&first).await.unwrap();
         second
@@ -190,7 +191,8 @@ async fn a_protected_secret_keeps_its_name_whatever_the_host_keeps() {
     // Protected after the plan, so only the record contains it.
     config["deletion_protection"] = false.into();
     let open = run.update(&config, &old).await.unwrap();
-    let planned = run.plan_replacement_by(&config, &open).await.unwrap();
+    let mut plan = Run::start(folder.path(), true).await;
+    let planned = plan.plan_replacement_by(&config, &open).await.unwrap();
     let mut protecting = config.clone();
     protecting["deletion_protection"] = true.into();
     run.update(&protecting, &open).await.unwrap();
