@@ -195,6 +195,12 @@ impl Copying<'_> {
                 wrong.extend(found.map(|reason| unmoved(secret, version, &reason)));
             }
         }
+        // Whoever has changed the copy meanwhile would lose that change.
+        if !is_later {
+            wrong.iter_mut().for_each(|damaged| {
+                damaged.reason += &again(key);
+            });
+        }
         Ok(wrong)
     }
 
@@ -245,6 +251,14 @@ fn is_copy(source: &SecretDocument, target: &SecretDocument) -> bool {
         document
     };
     stripped(source) == stripped(target)
+}
+
+/// Returns how a damaged copy is made again: a document without a copy is copied as any other.
+fn again(key: &RecordKey) -> String {
+    format!(
+        ". Remove the record {key} from the target, and run the command again: it copies the \
+         secret again"
+    )
 }
 
 fn differs(key: &RecordKey, is_same: bool) -> Vec<Unmoved> {

@@ -80,6 +80,9 @@ async fn expect_stopped(pair: &Pair, damage: Damage, payloads: &[Vec<u8>]) {
     };
     let given = &done.failed[0].reason;
     assert!(given.contains(reason), "{damage:?}: {given}");
+    let key = record_key_of_name(&name("db"));
+    let remedy = format!("Remove the record {key} from the target");
+    assert!(given.contains(&remedy), "{damage:?}: {given}");
 
     let source = pair.source.process().keys().status().await.unwrap_err();
     assert_eq!(elsewhere(&source).unwrap().progress, MoveProgress::Moving);
