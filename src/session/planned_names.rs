@@ -91,6 +91,12 @@ impl PlannedNames {
         planned.fates.get(&holder).copied()
     }
 
+    /// Forgets what was planned: an apply has begun. Whatever is planned later, be it for the same
+    /// change, is another plan.
+    pub(crate) fn end(&self) {
+        *self.planned() = Planned::default();
+    }
+
     fn planned(&self) -> MutexGuard<'_, Planned> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -128,6 +134,17 @@ mod tests {
         assert!(create("secret", "b", Some(2)));
         assert!(create("secret", "a", Some(3)));
         assert!(!create("backend", "a", None));
+    }
+
+    #[test]
+    fn an_apply_ends_the_plan_before_it() {
+        let names = PlannedNames::default();
+        names.create("secret", "a".to_owned(), None);
+        names.keep(HOLDER);
+        names.end();
+        let replaced = Some(Uuid::from_u128(2));
+        assert!(!names.create("secret", "a".to_owned(), replaced));
+        assert_eq!(names.need(HOLDER, "a".to_owned()), None);
     }
 
     #[test]

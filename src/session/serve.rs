@@ -34,8 +34,10 @@ impl<T> WithSession<T> {
 impl<T> WithSession<T> {
     /// Starts a call that requires a session.
     fn call(&self, cx: &Context) -> Result<Call, Diagnostic> {
+        let session = self.session.ready()?;
+        session.planned_names.end();
         Ok(Call {
-            session: self.session.ready()?,
+            session,
             interrupt: interrupt(cx),
         })
     }

@@ -3,12 +3,14 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use uuid::Uuid;
+
 use super::backend::Backend;
-use super::backends::PlannedConnection;
 use super::open_once::OpenOnce;
 use super::rollback_guard::{RollbackGuard, SeenBackend};
 use crate::catalog::{BackendDocument, BackendRecord, Loaded};
 use crate::names::Slug;
+use crate::store::{StoreCredential, StoreSettings};
 
 /// The backends that this process has opened, by name, and its cached default backend.
 #[derive(Debug, Default)]
@@ -31,6 +33,17 @@ pub(crate) struct Connection {
     pub(crate) loaded: Loaded<BackendDocument>,
     pub(crate) backend: Backend,
     pub(crate) seen: SeenBackend,
+}
+
+/// How a plan connects to a backend from its apply on.
+#[derive(Debug)]
+pub struct PlannedConnection {
+    /// Identity of the backend.
+    pub uuid: Uuid,
+    /// Its settings. Some identify a credential, such as the id of an access key.
+    pub settings: StoreSettings,
+    /// Its credential.
+    pub credential: StoreCredential,
 }
 
 impl Connections {

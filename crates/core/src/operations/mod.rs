@@ -56,14 +56,15 @@ pub use crate::store::{ConnectStore, RemoteName, StoreCredential, StoreErrorKind
 pub(crate) use backend::Backend;
 pub use backends::{
     BackendArguments, BackendOnDestroy, BackendView, Backends, DeleteBackend, DeletedBackend,
-    Destroyed, ForgettableBackend, KekView, KeyComparison, PlannedConnection, RefreshedBackend,
-    RegisterBackend, RegisteredBackend, UpdateBackend,
+    Destroyed, ForgettableBackend, KekView, KeyComparison, RefreshedBackend, RegisterBackend,
+    RegisteredBackend, UpdateBackend,
 };
 pub use backup::{
     AcceptRollback, AcceptedRollback, AfterRestore, BackedUp, BackupFileError, BackupHeader,
     BackupReader, BackupSource, BackupTrailer, BackupWriter, DifferentRecord, Restore,
     RestoreProgress, Restored,
 };
+pub use connections::PlannedConnection;
 pub use default_backend::{
     DefaultBackend, DefaultBackendView, DefaultSet, KnownDefault, SetDefault,
 };

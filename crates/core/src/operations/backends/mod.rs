@@ -28,7 +28,6 @@ pub use declaration::{RegisterBackend, RegisteredBackend};
 pub use delete::{DeleteBackend, DeletedBackend, Destroyed};
 pub use forget::ForgettableBackend;
 pub use moved_keys::KeyComparison;
-pub use planned::PlannedConnection;
 pub use update::UpdateBackend;
 pub use view::{BackendView, KekView, RefreshedBackend};
 

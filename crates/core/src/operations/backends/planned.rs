@@ -5,26 +5,14 @@
 
 use std::sync::Arc;
 
-use uuid::Uuid;
-
 use super::Backends;
 use crate::catalog::BackendRecord;
 use crate::names::Slug;
 use crate::operations::OperationError;
+use crate::operations::connections::PlannedConnection;
 use crate::operations::credential::{CredentialOwner, CredentialUse};
 use crate::operations::keyrings::OrganizationKeyring;
-use crate::store::{SecretStore, StoreCredential, StoreSettings};
-
-/// How a plan connects to a backend from its apply on.
-#[derive(Debug)]
-pub struct PlannedConnection {
-    /// Identity of the backend.
-    pub uuid: Uuid,
-    /// Its settings. Some identify a credential, such as the id of an access key.
-    pub settings: StoreSettings,
-    /// Its credential.
-    pub credential: StoreCredential,
-}
+use crate::store::{SecretStore, StoreCredential};
 
 impl Backends<'_> {
     /// Sends the requests to the backend `name` as the plan does from its apply on. `None` ends
