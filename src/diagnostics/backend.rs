@@ -60,7 +60,8 @@ pub(crate) fn planned_twice(backend: &str) -> Diagnostic {
         format!(
             "Two resources of this plan declare secret backend {backend:?}. The second declaration \
              would fail, perhaps after Terraform has destroyed the backend that it \
-             replaces.\n\nRemove one of them, or give it another name."
+             replaces.\n\nRemove one of them, or give it another name. To destroy everything, run \
+             terraform destroy -refresh=false."
         ),
     )
     .at("name")

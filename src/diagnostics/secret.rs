@@ -58,7 +58,8 @@ pub(crate) fn planned_twice(name: &SecretName) -> Diagnostic {
             "Two resources of this plan create secret {name:?}. The second creation would fail, \
              perhaps after Terraform has destroyed the secret that it replaces.\n\nGive each \
              resource its own name or environment. Or declare the secret once, and refer to that \
-             resource from both places."
+             resource from both places. To destroy everything, run terraform destroy \
+             -refresh=false."
         ),
     )
     .at("name")

@@ -85,7 +85,17 @@ fn awaited(directory: &Path, organization: &Slug) -> Result<Platform, EmbeddedEr
     let options = DatabaseOptions::default();
     match LocalKeyFile::open(&directory.join(KEY_FILE)) {
         Ok(key_file) => {
-            let key = |path: &Path, rule| open_key(path, rule).map(drop).map_err(of_key);
+            let id = |key_file: &LocalKeyFile, slug: &Slug| {
+                LocalKek::new(key_file.root_key(), slug).id().clone()
+            };
+            let (expected, slug) = (id(&key_file, organization), organization.clone());
+            let key = move |path: &Path, rule| {
+                let opened = open_key(path, rule).map_err(of_key)?;
+                match id(&opened, &slug) == expected {
+                    true => Ok(()),
+                    false => Err(replaced_meanwhile(path)),
+                }
+            };
             let database = EmbeddedDatabase::awaited(directory, options, Arc::new(key))?;
             Ok(with_key(database, organization, &key_file))
         }
@@ -142,6 +152,13 @@ fn open_key(path: &Path, rule: KeyFileRule) -> Result<LocalKeyFile, KekError> {
         }
         opened => opened,
     }
+}
+
+/// This process would go on with the former key, which no file has any more.
+fn replaced_meanwhile(path: &Path) -> DatabaseError {
+    let path = path.display().to_string();
+    let error = DatabaseError::new(DatabaseErrorKind::Misconfigured, "open the key file", path);
+    error.with_remedy("The key file was replaced during this command. Run the command again.")
 }
 
 /// Puts a failure of the key file into the words of the database that is created with it.
@@ -265,6 +282,24 @@ mod tests {
         let created = keys.initialize(&[], &Interrupt::default()).await.unwrap();
         let expected = LocalKek::new(key_file.root_key(), &acme());
         assert_eq!(&created.status.main.id, expected.id());
+    }
+
+    #[tokio::test]
+    async fn a_key_file_that_is_replaced_before_the_first_write_wraps_nothing() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join(KEY_FILE);
+        LocalKeyFile::create(&path).unwrap();
+        for is_replaced in [false, true] {
+            let organization = organization(directory.path(), Caller::Run).await.unwrap();
+            std::fs::remove_file(&path).unwrap();
+            if is_replaced {
+                LocalKeyFile::create(&path).unwrap();
+            }
+            let keys = organization.keys();
+            let failed = keys.initialize(&[], &Interrupt::default()).await;
+            let told = crate::diagnostics::explain(&failed.unwrap_err());
+            assert!(told.detail.contains("was replaced"), "{}", told.detail);
+        }
     }
 
     #[cfg(unix)]

@@ -53,6 +53,11 @@ impl PlannedNames {
         self.planned().refreshed.contains(&uuid)
     }
 
+    /// Returns whether the plan of `uuid` came before, and gives its name up.
+    pub(crate) fn gives_up(&self, uuid: Uuid) -> bool {
+        self.planned().fates.get(&uuid) == Some(&Fate::GivesNameUp)
+    }
+
     /// Records that a resource of this type creates an object of this name, perhaps in place of
     /// `replaced`. Returns whether another one was planned to create it before, and one of them
     /// replaces an object. Of two ordinary creations, the apply does the first one, and loses

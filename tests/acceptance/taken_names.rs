@@ -85,7 +85,7 @@ fn acc_secret_is_not_destroyed_for_a_name_that_its_plan_keeps(scene: &Scene) {
         &[
             "Error: Secret Name Taken",
             "name = \"theirs\"",
-            "keeps it by deletion_protection = true: run",
+            "keeps it because of deletion_protection = true: run",
         ],
     );
     // Two secrets under one name that is free, and a new one beside a replaced one.

@@ -50,7 +50,7 @@ impl Named {
         self.not_replaceable(
             renamed,
             &format!(
-                "another one, with id {uuid}, has that name and keeps it by {argument}: {made}"
+                "another object, with id {uuid}, has that name and keeps it because of {argument}: {made}"
             ),
             &remedy,
         )
@@ -77,10 +77,10 @@ impl Named {
         Diagnostic::warning(
             self.summary_of_taken(),
             format!(
-                "This plan replaces {from:?} with {}, but another one, with id {uuid}, has that name: \
+                "This plan replaces {from:?} with {}, but another object, with id {uuid}, has that name: \
                  {}. No resource that Terraform has planned so far with this provider \
                  configuration gives the name up.\n\nUnless create_before_destroy is set, Terraform \
-                 destroys {from:?} first, with {loss}. If the other one still exists by then, the \
+                 destroys {from:?} first, with {loss}. If the other one still exists at that point, the \
                  creation fails, and nothing restores {from:?}. Check that the same apply destroys \
                  or renames the other one. Otherwise choose another name, or destroy the other one \
                  first.",
@@ -113,13 +113,13 @@ mod tests {
             kept: Some(KeptUnderItsName::Protected),
         };
         insta::assert_snapshot!(named.may_be_taken(&holder, renamed).detail, @r#"
-        This plan replaces "db" with secret "production/db", but another one, with id 00000000-0000-0000-0000-000000000007, has that name: run 3f0c7a52-0d43-4a3c-8d0c-0e51a1b0c9de created it at 2026-03-01T12:00:00Z on host "ci-7" in folder "network", label "https://ci.example.com/1". No resource that Terraform has planned so far with this provider configuration gives the name up.
+        This plan replaces "db" with secret "production/db", but another object, with id 00000000-0000-0000-0000-000000000007, has that name: run 3f0c7a52-0d43-4a3c-8d0c-0e51a1b0c9de created it at 2026-03-01T12:00:00Z on host "ci-7" in folder "network", label "https://ci.example.com/1". No resource that Terraform has planned so far with this provider configuration gives the name up.
 
-        Unless create_before_destroy is set, Terraform destroys "db" first, with its value. If the other one still exists by then, the creation fails, and nothing restores "db". Check that the same apply destroys or renames the other one. Otherwise choose another name, or destroy the other one first.
+        Unless create_before_destroy is set, Terraform destroys "db" first, with its value. If the other one still exists at that point, the creation fails, and nothing restores "db". Check that the same apply destroys or renames the other one. Otherwise choose another name, or destroy the other one first.
         "#);
         let kept = named.kept_by_argument(&holder, KeptUnderItsName::Protected, renamed);
         insta::assert_snapshot!(kept.detail, @r#"
-        This plan replaces "db" with secret "production/db", but another one, with id 00000000-0000-0000-0000-000000000007, has that name and keeps it by deletion_protection = true: run 3f0c7a52-0d43-4a3c-8d0c-0e51a1b0c9de created it at 2026-03-01T12:00:00Z on host "ci-7" in folder "network", label "https://ci.example.com/1". The creation would fail. Without create_before_destroy, Terraform would have destroyed "db" with its value before.
+        This plan replaces "db" with secret "production/db", but another object, with id 00000000-0000-0000-0000-000000000007, has that name and keeps it because of deletion_protection = true: run 3f0c7a52-0d43-4a3c-8d0c-0e51a1b0c9de created it at 2026-03-01T12:00:00Z on host "ci-7" in folder "network", label "https://ci.example.com/1". The creation would fail. Without create_before_destroy, Terraform would have destroyed "db" with its value before.
 
         Choose another name. Or remove deletion_protection = true from the other one where it is managed, apply that, and destroy or rename it before this change. To destroy everything, run terraform destroy -refresh=false.
         "#);

@@ -145,6 +145,11 @@ impl Replaced {
         self.uuid
     }
 
+    /// Returns its name.
+    pub(super) fn name(&self) -> &Slug {
+        &self.name
+    }
+
     /// Reads the backend of a state.
     pub(super) fn of(prior: &Value) -> Result<Self, Diagnostic> {
         let Identity { uuid, name } = Identity::read(prior)?;

@@ -69,6 +69,10 @@ impl Plan for SecretBackendResource {
         if let Some(session) = session.filter(|_| !is_repeated) {
             create_name(config, replaced.as_ref(), session)?;
         }
+        if let (Some(session), Some(replaced)) = (session, &replaced) {
+            // What a plan finds at the present place says nothing about the new one.
+            session.announce(replaced.name(), Setting::Unknown);
+        }
         let private = match (replaced, bare) {
             (Some(replaced), bare) => {
                 let anchor = Anchor::read(&kept)?;
@@ -161,10 +165,6 @@ async fn plan_replacement(
     // The sealed credential stays with the replaced backend.
     planned.set("credential_source", planned_source(&request.config, None));
     let anchor = Anchor::read(&request.prior_private)?;
-    if let Some(session) = session {
-        // What a plan finds at the present place says nothing about the new one.
-        session.announce(&name, Setting::Unknown);
-    }
     let owning = session.filter(|_| is_own(&anchor));
     if let Some(session) = owning {
         let unused = session.organization.backends().expect_unused(&name, uuid);

@@ -13,11 +13,11 @@ use crate::setting::Setting;
 use planton_core::operations::OperationError;
 use planton_plugin::{AttributePath, Diagnostic};
 
-const REPLACED: &str = "\n\nThis plan replaces the secret, so Terraform may destroy its present value \
-                        first. If delete_source has removed the object, that value is the only copy: \
-                        give it by value_wo or data_wo in place of copy_from. For a tainted secret, \
-                        run terraform untaint. If the same apply creates the object, apply that \
-                        first.";
+const REPLACED: &str = "\n\nThis plan replaces the secret of that name, so Terraform may destroy its \
+                        present value first. If delete_source has removed the object, that value is \
+                        the only copy: set value_wo or data_wo instead of copy_from. For a tainted \
+                        secret, run terraform untaint. If the same apply creates the object, apply \
+                        that first. To destroy everything, run terraform destroy -refresh=false.";
 
 /// Checks that the successor of a secret has something to copy.
 ///
@@ -45,7 +45,10 @@ pub(super) async fn check_source(
         (Mark::Creation, Some(name)) => {
             let holder = secrets.name_holder(&name).await;
             let holder = holder.map_err(|error| explain(&error))?;
-            holder.is_some_and(|holder| session.planned_names.is_refreshed(holder.uuid))
+            let names = &session.planned_names;
+            holder.is_some_and(|holder| {
+                names.is_refreshed(holder.uuid) && !names.gives_up(holder.uuid)
+            })
         }
     };
     if !is_replaced {

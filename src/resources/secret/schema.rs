@@ -165,8 +165,8 @@ fn lifecycle_attributes() -> Vec<Attribute> {
         ),
         Attribute::number("keep_versions").optional_computed().describe(format!(
             "Number of versions to keep, from 1 to 1000. Default: {DEFAULT_KEEP_VERSIONS}. A lower \
-             number removes the oldest ones in the same apply. Backends that cannot delete one \
-             version keep their sealed data until the secret is deleted."
+             number removes the oldest ones in the same apply. Backends that cannot delete a \
+             single version keep their sealed data until the secret is deleted."
         )),
         Attribute::string("takes_over").optional().describe(
             "`id` of the secret of the same name that this one replaces. Required for a replacement \

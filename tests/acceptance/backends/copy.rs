@@ -115,17 +115,18 @@ fn acc_replacement_of_the_only_copy_is_refused_in_the_plan() {
     let variables = [("backend_secret", place.secret.as_str())];
     place.plant("legacy", "plain");
     let workspace = place.workspace(&scene);
-    let write = |name: &str| {
+    let write_at = |name: &str, block: &str| {
         let configuration = format!(
             "variable \"backend_secret\" {{\n  type = string\n  ephemeral = true\n}}\nresource \
              \"planton_secret_backend\" \"own\" {{\n  name = \"own\"\n{}}}\nresource \
              \"planton_secret\" \"copy\" {{\n  name = {name:?}\n  copy_from = {{\n    backend = \
              planton_secret_backend.own.name\n    remote_name = \"legacy\"\n    delete_source = \
              true\n  }}\n}}\n",
-            place.block()
+            block
         );
         workspace.write("main.tf", &configuration).unwrap();
     };
+    let write = |name: &str| write_at(name, &place.block());
     write("copy");
     workspace.settled(&variables);
     let run = |arguments: &[&str]| workspace.run(arguments).unwrap().ok().unwrap();
@@ -143,6 +144,12 @@ fn acc_replacement_of_the_only_copy_is_refused_in_the_plan() {
     run(&["untaint", "planton_secret.copy"]);
     workspace.unchanged(&variables);
     assert_eq!(place.read(&scene, "copy"), place.copied("plain"));
+
+    // Nobody knows yet what another place has, which the same apply declares.
+    for (from, to) in place.elsewhere() {
+        write_at("renamed", &place.block().replace(from, to));
+        workspace.changes(&variables);
+    }
 
     // With something to copy, it is replaced.
     place.plant("legacy", "plain again");

@@ -35,7 +35,7 @@ pub(crate) struct Connection {
     pub(crate) seen: SeenBackend,
 }
 
-/// How a plan connects to a backend from its apply on.
+/// The connection to a backend that a plan saves.
 #[derive(Debug)]
 pub struct PlannedConnection {
     /// Identity of the backend.

@@ -37,8 +37,8 @@ impl Organization {
             .map(Opened::record)
     }
 
-    /// Checks that the organization is the one that the client pins, as far as that shows before
-    /// an apply. A role that only plans may not unwrap the MAC key; the apply then finds out.
+    /// Checks that the organization is the one that the client pins, as far as a plan can
+    /// tell. A role that only plans may not unwrap the MAC key; the apply then finds out.
     ///
     /// # Errors
     ///

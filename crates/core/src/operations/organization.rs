@@ -66,6 +66,8 @@ pub struct Organization {
     pub(super) refresh_listings: RefreshListings,
     pub(super) opened: OpenOnce<Opened>,
     pub(super) mac_key: OpenOnce<MacKey>,
+    /// When the KEK of the MAC key was last found not to be at hand.
+    pub(super) mac_key_withheld: tokio::sync::Mutex<Option<tokio::time::Instant>>,
     pub(super) keyring: OnceCell<Arc<OrganizationKeyring>>,
     pub(super) newest: Mutex<Option<Arc<NewestRecord>>>,
     pub(super) pins: Arc<KekPins>,
@@ -105,6 +107,7 @@ impl Organization {
             refresh_listings: RefreshListings::default(),
             opened: OpenOnce::default(),
             mac_key: OpenOnce::default(),
+            mac_key_withheld: tokio::sync::Mutex::default(),
             keyring: OnceCell::new(),
             newest: Mutex::default(),
             pins: Arc::default(),

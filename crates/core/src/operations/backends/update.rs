@@ -66,6 +66,8 @@ impl Backends<'_> {
         interrupt: &Interrupt,
     ) -> Result<BackendView, OperationError> {
         interrupt.before("update backend")?;
+        // Whatever comes of it, the rest of the process uses what is saved.
+        self.plan_connection(&request.name, None);
         let mut held = self.hold(&request.name).await?;
         let record = own_record(&held, request.uuid, request.stamp)?;
         let seen = request.seen.unwrap_or(held.document.generation);
@@ -117,7 +119,6 @@ impl Backends<'_> {
         interrupt.before("commit backend")?;
         self.commit_reconnected(&mut held, reconnected).await?;
         self.organization.connections.forget(&request.name);
-        self.plan_connection(&request.name, None);
         crate::operations::crash_hooks::crash_point("answer");
         Ok(self.view(&held.document).await?.with_key_notes(notes))
     }

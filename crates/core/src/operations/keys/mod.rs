@@ -8,7 +8,9 @@ mod rescue;
 mod status;
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::crash_hooks::crash_point;
@@ -34,6 +36,10 @@ pub use initialize::Initialized;
 pub use records::RewrappedRecords;
 pub(super) use records::{rewrap_credentials, rewrap_keys};
 pub use status::{KeyStatus, OrganizationStatus};
+
+/// How long a KEK that was not at hand is not asked again for what can do without: a plan of many
+/// secrets would ask it for each.
+const WITHHELD: Duration = Duration::from_secs(60);
 
 /// The keys of an organization.
 #[derive(Clone, Copy, Debug)]
@@ -112,13 +118,20 @@ impl<'a> Keys<'a> {
     /// Those of [`mac_key`](Self::mac_key), except for failures of the KEK; `Kek(Refused)` if the
     /// wraps are not of the KEK.
     pub(crate) async fn mac_key_at_hand(self) -> Result<Option<&'a MacKey>, OperationError> {
+        let mut withheld = self.organization.mac_key_withheld.lock().await;
+        if withheld.is_some_and(|since| since.elapsed() < WITHHELD) {
+            return Ok(None);
+        }
         let once = OperationContext {
             max_tries: Some(1),
             ..OperationContext::current()
         };
         match once.scope(self.mac_key()).await {
             Ok(mac_key) => Ok(Some(mac_key)),
-            Err(OperationError::Kek(error)) if error.kind() != KekErrorKind::Refused => Ok(None),
+            Err(OperationError::Kek(error)) if error.kind() != KekErrorKind::Refused => {
+                *withheld = Some(Instant::now());
+                Ok(None)
+            }
             Err(error) => Err(error),
         }
     }

@@ -68,9 +68,8 @@ impl Secrets<'_> {
     /// Checks whether a secret and its current version exist.
     ///
     /// Sends one request to the catalog, one to the backend, and none to a KEK unless the secret is
-    /// gone. If the
-    /// version is missing, reads the record again. If the caller has marks and many secrets are
-    /// refreshed, a listing may take the place of both requests.
+    /// gone. If the version is missing, reads the record again. If the caller has marks and many
+    /// secrets are refreshed, a listing may take the place of both requests.
     ///
     /// # Errors
     ///

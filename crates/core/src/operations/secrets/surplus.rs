@@ -47,7 +47,7 @@ impl Surplus {
 
 impl Secrets<'_> {
     /// Removes the versions beyond `keep_versions` from a record that gets no new version. Opens
-    /// the backend only if there are some: the argument is then lower than it was.
+    /// the backend only if there are some.
     pub(super) async fn give_up_beyond_argument(
         self,
         record: &mut SecretRecord,

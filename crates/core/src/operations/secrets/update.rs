@@ -222,8 +222,12 @@ impl Secrets<'_> {
         let record = held.document.secret_mut(uuid).expect("held for update");
         request.enter(record);
         let Some((put, kind)) = put else {
+            let surplus = Surplus::give_up(record, &backend);
             interrupt.before("commit edit")?;
             self.organization.commit(&mut held).await?;
+            if let Some(surplus) = surplus {
+                surplus.delete().await;
+            }
             return self.view(&held, uuid).await.map(|view| view.on(&backend));
         };
         record.kind = kind;

@@ -257,3 +257,31 @@ async fn a_forged_end_leaves_the_state_alone_where_the_mac_key_is_at_hand() {
         .deny(KekVerb::Unwrap, KekErrorKind::PermissionDenied);
     assert_eq!(refreshed(&world, &view).await.unwrap(), Refreshed::Gone);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_kek_that_is_not_at_hand_is_asked_once_a_minute() {
+    let world = World::new();
+    let mut gone = Vec::new();
+    for named in ["one", "two", "three"] {
+        let view = created(&world, named, "hunter2").await;
+        let process = world.process();
+        let interrupt = Interrupt::default();
+        let secrets = process.secrets();
+        secrets.delete(&own(&view), &interrupt).await.unwrap();
+        gone.push(view);
+    }
+    world
+        .kek
+        .deny(KekVerb::Unwrap, KekErrorKind::PermissionDenied);
+    let process = world.process();
+    let before = world.kek.calls(KekVerb::Unwrap);
+    for view in &gone {
+        let found = process.secrets().refresh(&seen(view)).await;
+        assert_eq!(found.unwrap(), Refreshed::Gone);
+    }
+    assert_eq!(world.kek.calls(KekVerb::Unwrap) - before, 1);
+    tokio::time::advance(std::time::Duration::from_secs(61)).await;
+    let found = process.secrets().refresh(&seen(&gone[0])).await;
+    assert_eq!(found.unwrap(), Refreshed::Gone);
+    assert_eq!(world.kek.calls(KekVerb::Unwrap) - before, 2);
+}

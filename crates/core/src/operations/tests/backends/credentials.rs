@@ -318,11 +318,11 @@ async fn a_planned_credential_is_used_before_it_is_saved() {
     // Another backend of the name.
     plan(Some(planned(Uuid::new_v4(), "a")));
     assert!(matches!(open().await, Err(OperationError::Store(_))));
-    // Nothing is lost because another place has nothing of it.
+    // Another place, which has no marker: the saved credential is used.
     plan(Some(planned(view.uuid, "b")));
     let elsewhere = process.secrets().refresh(&seen(&secret)).await;
     assert!(
-        matches!(elsewhere, Err(OperationError::BackendNotThere { .. })),
+        matches!(elsewhere, Err(OperationError::Store(_))),
         "{elsewhere:?}"
     );
     plan(Some(planned(view.uuid, "a")));
@@ -332,4 +332,57 @@ async fn a_planned_credential_is_used_before_it_is_saved() {
     // A later plan without it, as in a process that serves several.
     plan(None);
     assert!(matches!(open().await, Err(OperationError::Store(_))));
+
+    // One that is not valid yet, while the saved one still is.
+    world.connector.demand("a", "first");
+    plan(Some(planned(view.uuid, "a")));
+    assert_eq!(exposed(&open().await.unwrap().value), "hunter2");
+    // The update that saves it fails, and ends it.
+    world.connector.demand("a", "second");
+    plan(Some(planned(view.uuid, "a")));
+    assert_eq!(exposed(&open().await.unwrap().value), "hunter2");
+    let update = UpdateBackend {
+        credential: Some(password("third")),
+        arguments: arguments("2"),
+        ..change(&view)
+    };
+    let interrupt = Interrupt::default();
+    let updated = process.backends().update(update, &interrupt);
+    updated.await.unwrap_err();
+    assert!(matches!(open().await, Err(OperationError::Store(_))));
+}
+
+/// Nothing but its settings says where such a backend is.
+#[tokio::test]
+async fn an_unmarked_backend_stays_at_its_place_whatever_a_plan_says() {
+    let world = World::new();
+    let process = world.warm().await;
+    let mut unverified = declare("vault", "a");
+    unverified.arguments.verify_connection = false;
+    unverified.credential = password("first");
+    let view = super::register(&process, unverified).await.unwrap();
+    let secret = create(&process, "db", Some("vault")).await.unwrap();
+    let planned = |place: &str| PlannedConnection {
+        uuid: view.uuid,
+        settings: declare("vault", place).settings,
+        credential: password("second"),
+    };
+    let vault = "vault".parse().unwrap();
+    for place in ["b", "a"] {
+        let process = world.process();
+        process
+            .backends()
+            .plan_connection(&vault, Some(planned(place)));
+        let found = process.secrets().refresh(&seen(&secret)).await;
+        assert!(
+            matches!(found, Ok(Refreshed::Present(_))),
+            "{place}: {found:?}"
+        );
+    }
+    let process = world.process();
+    process
+        .backends()
+        .plan_connection(&vault, Some(planned("b")));
+    create(&process, "other", Some("vault")).await.unwrap();
+    assert!(world.connector.place("b").objects().is_empty());
 }
