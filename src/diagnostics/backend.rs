@@ -112,8 +112,8 @@ pub(super) fn not_there(backend: &Slug, marker: &str) -> Diagnostic {
     Diagnostic::error(
         "Secret Backend Not There",
         format!(
-            "The new settings and credentials lead to another place than the one in which backend \
-             {:?} has stored its secrets: its marker object {marker:?} does not exist there. \
+            "The settings and credentials of backend {:?} lead to another place than the one in \
+             which it has stored its secrets: its marker object {marker:?} does not exist there. \
              Nothing was changed.\n\nCheck the address, the region and the credentials (an ambient \
              credential chain may lead to another account). To use another place, declare another \
              backend. If the marker was deleted by hand, change the backend's \

@@ -188,7 +188,7 @@ fn a_backend_in_use_says_by_whom_and_stays() {
       in resource "planton_secret_backend" "own"
       at endpoint = "http://127.0.0.1:<port>"
 
-    The new settings and credentials lead to another place than the one in which backend "own" has stored its secrets: its marker object "planton/acme/backend/own-<16 hex>" does not exist there. Nothing was changed.
+    The settings and credentials of backend "own" lead to another place than the one in which it has stored its secrets: its marker object "planton/acme/backend/own-<16 hex>" does not exist there. Nothing was changed.
 
     Check the address, the region and the credentials (an ambient credential chain may lead to another account). To use another place, declare another backend. If the marker was deleted by hand, change the backend's credentials_wo_version: the provider writes the marker again if it finds the backend's secrets.
     "#);
