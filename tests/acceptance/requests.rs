@@ -232,28 +232,37 @@ fn lifecycle(bench: &Bench) {
         &one_pruned,
     );
     // 2: record, commit.
+    let edit = [
+        ORGANIZATION,
+        MAC_KEY,
+        ("GET record data 200", 0, 1),
+        ("POST record data 200", 0, 1),
+    ];
+    bench.apply("edit", &[("rotation", "3"), ("keep", "3")], &[], &edit);
     bench.apply(
-        "edit",
-        &[("rotation", "3"), ("keep", "1")],
+        "rotate and keep three",
+        &[("rotation", "4"), ("keep", "3")],
         &[],
-        &[
-            ORGANIZATION,
-            MAC_KEY,
-            ("GET record data 200", 0, 1),
-            ("POST record data 200", 0, 1),
-        ],
+        &rotate,
+    );
+    let edit_pruned = [&edit[..], &[("DELETE version metadata 204", 0, 1)]].concat();
+    bench.apply(
+        "edit and prune one",
+        &[("rotation", "4"), ("keep", "2")],
+        &[],
+        &edit_pruned,
     );
     let two_pruned = [&rotate[..], &[("DELETE version metadata 204", 0, 2)]].concat();
     bench.apply(
         "rotate and prune two",
-        &[("rotation", "4"), ("keep", "1")],
+        &[("rotation", "5"), ("keep", "1")],
         &[],
         &two_pruned,
     );
     // 5: record, mark, remove its one version, tombstone, forget the history.
     bench.apply(
         "destroy",
-        &[("rotation", "4"), ("keep", "1")],
+        &[("rotation", "5"), ("keep", "1")],
         &["-destroy"],
         &[
             ORGANIZATION,
