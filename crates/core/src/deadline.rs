@@ -110,6 +110,16 @@ impl OperationContext {
         CONTEXT.try_with(Self::clone).unwrap_or_default()
     }
 
+    /// Returns the context of the current operation for requests that it can do without: each
+    /// is tried once.
+    #[must_use]
+    pub fn trying_once() -> Self {
+        Self {
+            max_tries: Some(1),
+            ..Self::current()
+        }
+    }
+
     /// Returns the context that applies to a request after this number of tries.
     #[must_use]
     pub fn after(&self, tries: u32) -> Self {

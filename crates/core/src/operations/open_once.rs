@@ -70,13 +70,7 @@ impl<T> OpenOnce<T> {
             let insists = OperationContext::current().insisted_tries > 0;
             let is_repeated = self.has_failed_recently() && !insists;
             let opened = match is_repeated {
-                true => {
-                    let context = OperationContext {
-                        max_tries: Some(1),
-                        ..OperationContext::current()
-                    };
-                    context.scope(opening).await
-                }
+                true => OperationContext::trying_once().scope(opening).await,
                 false => opening.await,
             };
             let shows_outage = is_repeated || begun.elapsed() >= LONG;

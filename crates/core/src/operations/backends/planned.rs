@@ -62,10 +62,6 @@ impl Backends<'_> {
         if record.marker.is_none() && planned.settings != record.settings {
             return None;
         }
-        let once = OperationContext {
-            max_tries: Some(1),
-            ..OperationContext::current()
-        };
         let connector = &self.organization.platform.connector;
         let opened = async {
             let store = connector
@@ -76,7 +72,7 @@ impl Backends<'_> {
             }
             Ok::<_, OperationError>(store)
         };
-        match once.scope(opened).await {
+        match OperationContext::trying_once().scope(opened).await {
             Ok(store) => Some(store),
             Err(error) => {
                 tracing::debug!(%error, "the planned connection of a backend is not used");

@@ -122,11 +122,7 @@ impl<'a> Keys<'a> {
         if withheld.is_some_and(|since| since.elapsed() < WITHHELD) {
             return Ok(None);
         }
-        let once = OperationContext {
-            max_tries: Some(1),
-            ..OperationContext::current()
-        };
-        match once.scope(self.mac_key()).await {
+        match OperationContext::trying_once().scope(self.mac_key()).await {
             Ok(mac_key) => Ok(Some(mac_key)),
             Err(OperationError::Kek(error)) if error.kind() != KekErrorKind::Refused => {
                 *withheld = Some(Instant::now());

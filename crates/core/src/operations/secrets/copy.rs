@@ -53,11 +53,8 @@ impl Secrets<'_> {
         if self.organization.run.resumes.is_some() {
             return Ok(());
         }
-        let once = OperationContext {
-            max_tries: Some(1),
-            ..OperationContext::current()
-        };
-        match once.scope(self.read_source(from)).await {
+        let read = self.read_source(from);
+        match OperationContext::trying_once().scope(read).await {
             Err(
                 error @ (OperationError::NothingToCopy { .. } | OperationError::NotCopyable { .. }),
             ) => Err(error),
