@@ -19,6 +19,24 @@ pub(crate) struct Renamed<'a> {
 const DESTROY: &str = "To destroy everything, run terraform destroy -refresh=false.";
 
 impl Named {
+    /// Checks that no replacement of the same plan, of an object named `needed_by`, takes this name
+    /// of `holder`, which keeps it.
+    ///
+    /// # Errors
+    ///
+    /// A diagnostic at the name.
+    pub(crate) fn expect_kept(
+        &self,
+        holder: Uuid,
+        needed_by: Option<&str>,
+        loss: &'static str,
+    ) -> Result<(), Diagnostic> {
+        let Some(from) = needed_by else {
+            return Ok(());
+        };
+        Err(self.kept_by_plan(holder, Renamed { from, loss }).at("name"))
+    }
+
     /// Rejects a replacement that takes this name, since another resource of the same plan
     /// keeps it.
     pub(crate) fn kept_by_plan(&self, holder: Uuid, renamed: Renamed<'_>) -> Diagnostic {

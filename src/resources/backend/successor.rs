@@ -79,16 +79,8 @@ pub(super) fn create_name(
 ///
 /// A diagnostic, if the replacement of another backend needs the name.
 pub(super) fn keep_name(uuid: Uuid, name: &Slug, session: &Configured) -> Result<(), Diagnostic> {
-    match session.planned_names.keep(uuid) {
-        None => Ok(()),
-        Some(from) => {
-            let renamed = Renamed {
-                from: &from,
-                loss: LOSS,
-            };
-            Err(Named::backend(name).kept_by_plan(uuid, renamed).at("name"))
-        }
-    }
+    let needed_by = session.planned_names.keep(uuid);
+    Named::backend(name).expect_kept(uuid, needed_by.as_deref(), LOSS)
 }
 
 /// Records that a destroyed backend gives its name up, unless another state owns its record.

@@ -89,16 +89,8 @@ pub(super) fn keep_name(
     name: &SecretName,
     session: &Configured,
 ) -> Result<(), Diagnostic> {
-    match session.planned_names.keep(uuid) {
-        None => Ok(()),
-        Some(from) => {
-            let renamed = Renamed {
-                from: &from,
-                loss: LOSS,
-            };
-            Err(Named::secret(name).kept_by_plan(uuid, renamed).at("name"))
-        }
-    }
+    let needed_by = session.planned_names.keep(uuid);
+    Named::secret(name).expect_kept(uuid, needed_by.as_deref(), LOSS)
 }
 
 /// Records that a destroyed secret gives its name up, unless the destroy leaves its record.

@@ -204,6 +204,12 @@ async fn a_key_that_the_record_does_not_name_is_not_asked() {
     assert_eq!(world.counts().unwrap, unwrapped);
 }
 
+/// Lets nobody unwrap, as a role that only plans.
+fn withhold(world: &World) {
+    let kek = &world.kek;
+    kek.deny(KekVerb::Unwrap, KekErrorKind::PermissionDenied);
+}
+
 /// Puts the record of `from` in the place of `to`'s, as a restore that went wrong does.
 async fn misplace(world: &World, from: &str, to: &str) {
     let key = |named| record_key_of_name(&name(named));
@@ -213,15 +219,13 @@ async fn misplace(world: &World, from: &str, to: &str) {
 
 #[tokio::test]
 async fn the_record_of_another_name_ends_no_secret() {
-    for withheld in [false, true] {
+    for is_withheld in [false, true] {
         let world = World::new();
         let view = created(&world, "db", "hunter2").await;
         let other = created(&world, "other", "theirs").await;
         misplace(&world, "other", "db").await;
-        if withheld {
-            world
-                .kek
-                .deny(KekVerb::Unwrap, KekErrorKind::PermissionDenied);
+        if is_withheld {
+            withhold(&world);
         }
         altered(&refreshed(&world, &view).await);
         world.kek.allow();
@@ -231,10 +235,8 @@ async fn the_record_of_another_name_ends_no_secret() {
         secrets.delete(&own(&other), &interrupt).await.unwrap();
         // That of a tombstone.
         misplace(&world, "other", "db").await;
-        if withheld {
-            world
-                .kek
-                .deny(KekVerb::Unwrap, KekErrorKind::PermissionDenied);
+        if is_withheld {
+            withhold(&world);
         }
         altered(&refreshed(&world, &view).await);
     }
@@ -252,9 +254,7 @@ async fn a_forged_end_leaves_the_state_alone_where_the_mac_key_is_at_hand() {
     world.alter(&view.name, forge).await;
     altered(&refreshed(&world, &view).await);
     // A role that only plans finds out in its next apply.
-    world
-        .kek
-        .deny(KekVerb::Unwrap, KekErrorKind::PermissionDenied);
+    withhold(&world);
     assert_eq!(refreshed(&world, &view).await.unwrap(), Refreshed::Gone);
 }
 
@@ -270,9 +270,7 @@ async fn a_kek_that_is_not_at_hand_is_asked_once_a_minute() {
         secrets.delete(&own(&view), &interrupt).await.unwrap();
         gone.push(view);
     }
-    world
-        .kek
-        .deny(KekVerb::Unwrap, KekErrorKind::PermissionDenied);
+    withhold(&world);
     let process = world.process();
     let before = world.kek.calls(KekVerb::Unwrap);
     for view in &gone {

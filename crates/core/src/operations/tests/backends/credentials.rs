@@ -10,21 +10,26 @@ use crate::kek::{KekErrorKind, KeyEncryptionKey, KeyPurpose, WrapNames};
 use crate::operations::tests::world::{KekVerb, World, exposed, name, rotate};
 use crate::operations::tests::{number, refreshed, seen};
 use crate::operations::{
-    BackendView, Interrupt, OperationError, PlannedConnection, Refreshed, RegisterBackend,
-    Selector, UpdateBackend,
+    BackendView, Interrupt, OperationError, Organization, PlannedConnection, Refreshed,
+    RegisterBackend, Selector, UpdateBackend,
 };
 use crate::store::SecretStore;
 
-#[tokio::test]
-async fn a_credential_is_sealed_opened_once_a_process_and_renewed_by_an_update() {
-    let world = World::new();
+/// Declares the backend "vault" at the place "a", which demands the password "first".
+async fn registered_under_first(world: &World, process: &Organization) -> BackendView {
     world.connector.demand("a", "first");
-    let process = world.warm().await;
     let register = RegisterBackend {
         credential: password("first"),
         ..declare("vault", "a")
     };
-    let view = super::register(&process, register).await.unwrap();
+    super::register(process, register).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_credential_is_sealed_opened_once_a_process_and_renewed_by_an_update() {
+    let world = World::new();
+    let process = world.warm().await;
+    let view = registered_under_first(&world, &process).await;
     assert!(view.is_static);
     let stored = world.stored(&RecordKey::new("backends/vault")).await;
     let body = stored.unwrap().body;
@@ -292,13 +297,8 @@ async fn a_lost_marker_is_not_put_again_while_a_deleted_document_may_name_a_secr
 #[tokio::test]
 async fn a_planned_credential_is_used_before_it_is_saved() {
     let world = World::new();
-    world.connector.demand("a", "first");
     let process = world.warm().await;
-    let register = RegisterBackend {
-        credential: password("first"),
-        ..declare("vault", "a")
-    };
-    let view = super::register(&process, register).await.unwrap();
+    let view = registered_under_first(&world, &process).await;
     let secret = create(&process, "db", Some("vault")).await.unwrap();
     world.connector.demand("a", "second");
 
